@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -69,61 +68,6 @@ def test_read_at_whole_pixels_returns_the_example(examples: list[list[Example]])
     for photograph, size in EXAMPLES:
         example = examples[photograph][size]
         check_same(photographs.read([(photograph, size)], pixels(len(example.truth))), example)
-
-
-def test_read_between_pixels_interpolates_like_opencv(
-    examples: list[list[Example]],
-) -> None:
-    rng, height, width = np.random.default_rng(0), 40, 30
-    # Positions at odd 64ths are never halfway between two pixels. Some positions are up to 3 pixels
-    # beyond the edges.
-    ends = [examples[photograph][size].truth.shape[0] for photograph, size in EXAMPLES]
-    places = (
-        np.stack([rng.integers(-96, (end + 2) * 32, (height, width, 2)) for end in ends]) * 2 + 1
-    )
-    places = (places / 64).astype(np.float32)
-    found = PhotoStore.from_examples(examples).read(EXAMPLES, torch.from_numpy(places))
-    assert found.photo.shape == (3, 3, height, width)
-    assert found.truth.shape == found.inside.shape == (3, 1, height, width)
-    assert {part.dtype for part in (found.photo, found.truth, found.inside)} == {torch.float32}
-    for number, (photograph, size) in enumerate(EXAMPLES):
-        example, (x, y) = examples[photograph][size], np.moveaxis(places[number], -1, 0).copy()
-        side = len(example.truth)
-        in_example = (np.minimum(x, y) > -0.5) & (np.maximum(x, y) < side - 0.5)
-        column, row = (axis.round().astype(int).clip(0, side - 1) for axis in (x, y))
-        inside = found.inside[number, 0].numpy() > 0
-        np.testing.assert_array_equal(inside, in_example & (example.inside[row, column] > 0))
-        assert 0.2 < inside.mean() < 0.6 and not in_example.all()
-        for image, got in ((example.photo, found.photo), (example.truth[..., None], found.truth)):
-            for channel in range(image.shape[-1]):
-                plane = image[..., channel].astype(np.float32) / 255
-                expected = cv2.remap(plane, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-                np.testing.assert_allclose(
-                    got[number, channel].numpy()[inside], expected[inside], atol=2e-5
-                )
-
-
-def test_read_beyond_edges_is_outside_field_of_view(examples: list[list[Example]]) -> None:
-    full = [
-        [Example(e.photo, e.truth, np.full_like(e.inside, 255)) for e in own] for own in examples
-    ]
-    photographs = PhotoStore.from_examples(full)
-    for photograph, size in EXAMPLES:
-        side = SIDES[photograph][size]
-        edge = torch.tensor([-1e6, -0.51, -0.49, 0, side - 1, side - 0.51, side - 0.49, 1e6])
-        for axis in range(2):
-            places = torch.full((1, 1, 8, 2), side / 2)
-            places[0, 0, :, axis] = edge
-            assert photographs.read([(photograph, size)], places).inside.flatten().tolist() == [
-                0,
-                0,
-                1,
-                1,
-                1,
-                1,
-                0,
-                0,
-            ]
 
 
 def test_is_inside_matches_field_of_view(examples: list[list[Example]]) -> None:

@@ -18,11 +18,14 @@ from edgeseg.imaging.arrays import Mask, Photo
 from edgeseg.preprocessing.config import PreprocessingConfig
 from edgeseg.preprocessing.prepare import prepare, resize_coverage_to_input
 from edgeseg_train.data.cameras import simulate_camera
+from edgeseg_train.data.interpolation import (
+    PIXEL_BYTES,
+    Interpolation,
+    interpolate_with_opencv,
+    interpolate_with_torch,
+)
 from edgeseg_train.data.loading import load_pair, resize_ignored
 from edgeseg_train.training.compute import count_photo_threads
-
-# Number of bytes of a stored pixel: red, green, blue, mask. The field of view is stored separately.
-PIXEL_BYTES = 4
 
 # Value in a stored field of view for pixels without a label.
 _IGNORED = 127
@@ -151,46 +154,26 @@ class PhotoStore:
             examples: N pairs of indices (photograph, size).
             positions: (N, H, W, 2) float32, x and y in pixels of the example.
         """
-        start = self._stack_values(self._starts, examples)
-        side = self._stack_values(self.sides, examples)
-        x, y = (axis.clamp(min=0).minimum(side - 1) for axis in positions.unbind(-1))
-        left, top = (axis.floor().minimum(side - 2) for axis in (x, y))
-        first = start + top.long() * side + left.long()
-        upper, lower = (
-            self._interpolate_row(index, (x - left)[:, None]) for index in (first, first + side)
+        starts, sides = (
+            [values[photograph][size] for photograph, size in examples]
+            for values in (self._starts, self.sides)
         )
-        pixels = torch.lerp(upper, lower, (y - top)[:, None]) / 255
-        nearest = start + y.round().long() * side + x.round().long()
-        in_example = ((positions - torch.stack([x, y], dim=-1)).abs() < 0.5).all(dim=-1)
-        inside = self._inside_tensor[nearest]
-        counted = ((inside > _IGNORED) & in_example)[:, None].float()
-        inside = ((inside >= _IGNORED) & in_example)[:, None].float()
-        return Batch(pixels[:, :3], pixels[:, 3:], inside, counted)
-
-    def _stack_values(
-        self, values: Sequence[Sequence[int]], examples: Sequence[tuple[int, int]]
-    ) -> Tensor:
-        """Return the value of each example, (N, 1, 1)."""
-        return torch.tensor([values[photograph][size] for photograph, size in examples]).to(
-            self.device, non_blocking=True
-        )[:, None, None]
-
-    def _interpolate_row(self, index: Tensor, weight: Tensor) -> Tensor:
-        """Interpolate between pixels and their right neighbours. `index` is (N, H, W)."""
-        left, right = (_read_pixels(self._pixel_tensor, start) for start in (index, index + 1))
-        return torch.lerp(left, right, weight)
+        on_cpu = self.device.type == "cpu"
+        interpolate: Interpolation = interpolate_with_opencv if on_cpu else interpolate_with_torch
+        pixels, inside = interpolate(
+            self._pixel_tensor, self._inside_tensor, starts, sides, positions
+        )
+        return Batch(
+            pixels[:, :3],
+            pixels[:, 3:],
+            inside=(inside >= _IGNORED).float(),
+            counted=(inside > _IGNORED).float(),
+        )
 
 
 def fits_in_memory(required_bytes: int, free_bytes: int) -> bool:
     """Return whether a GPU has enough memory for the photographs and the training."""
     return required_bytes < GPU_MEMORY_SHARE * free_bytes
-
-
-def _read_pixels(pixels: Tensor, index: Tensor) -> Tensor:
-    """Return the packed pixels (total,) int32 at the indices (N, H, W) as (N, 4, H, W) float32."""
-    packed = pixels.index_select(0, index.flatten()).view(torch.uint8)
-    channels = packed.view(*index.shape, PIXEL_BYTES).movedim(-1, 1)
-    return channels.to(torch.float32, memory_format=torch.contiguous_format)
 
 
 def load_photographs(

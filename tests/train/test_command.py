@@ -77,6 +77,7 @@ EPOCH = [*OUT, "--epochs", "1"]
         ([*EPOCH, "--learning-rate", "nan"], 2, "--learning-rate"),
         ([*OUT, "--minutes", "nan"], 2, "--minutes"),
         ([*EPOCH, "--simulated-cameras", "2"], 2, "--simulated-cameras"),
+        ([*EPOCH, "--freeze-statistics"], 2, "--start"),
         ([*EPOCH, "--size", "640", "--size", "1024"], 2, "--size"),
     ],
 )

@@ -100,6 +100,9 @@ def _print_architectures(ctx: click.Context, parameter: click.Parameter, value: 
               show_default=True, metavar="SHARE",
               help="Share of the photographs that are changed as if another camera had taken "
                    "them.")  # fmt: skip
+@click.option("--freeze-statistics", is_flag=True,
+              help="Keep the BatchNorm statistics of --start. Recommended for batches of less "
+                   "than 64 crops.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
 @click.option("--resume", is_flag=True,
               help="Continue the run in the folder of --out, or start a run if the folder contains "
@@ -123,6 +126,7 @@ def train(
     learning_rate: float,
     loss: tuple[float, float, float],
     simulated_cameras: float,
+    freeze_statistics: bool,
     seed: int,
     resume: bool,
     sheet: Path | None,
@@ -141,8 +145,19 @@ def train(
     checkpoint = load_checkpoint(start) if start is not None else None
     architecture = _choose_architecture(arch, checkpoint)
     length = (epochs, minutes) if sheet is None else (1, None)
+    if freeze_statistics and checkpoint is None:
+        raise UsageError("--freeze-statistics: requires --start")
     config = make_config(
-        architecture, sizes, *length, crop, batch, learning_rate, loss, seed, simulated_cameras
+        architecture,
+        sizes,
+        *length,
+        crop,
+        batch,
+        learning_rate,
+        loss,
+        seed,
+        simulated_cameras,
+        freeze_statistics,
     )
     if sheet is not None:
         _draw_sheet(specs, config, sheet)

@@ -52,6 +52,7 @@ class TrainConfig:
         augmentation: augmentation of crops.
         simulated_cameras: share of the photographs that are changed as if another camera had
             taken them.
+        frozen_statistics: whether the BatchNorm statistics of the start weights are kept.
         coverage: whether masks contain the share of each pixel that vessels cover. Otherwise, masks
             contain 1 for shares above one half and 0 for other shares.
     """
@@ -74,6 +75,7 @@ class TrainConfig:
     loss: LossWeights = field(default_factory=LossWeights)
     augmentation: Augmentation = field(default_factory=Augmentation)
     simulated_cameras: float = 0.0
+    frozen_statistics: bool = False
     coverage: bool = True
 
     def learning_rate_at(self, progress: float) -> float:
@@ -107,6 +109,7 @@ def make_config(
     loss: tuple[float, float, float],
     seed: int,
     simulated_cameras: float = 0.0,
+    frozen_statistics: bool = False,
 ) -> TrainConfig:
     """Create the configuration from the options of `edgeseg train`.
 
@@ -139,6 +142,7 @@ def make_config(
         seed=seed,
         loss=LossWeights(*loss),
         simulated_cameras=simulated_cameras,
+        frozen_statistics=frozen_statistics,
     )
 
 

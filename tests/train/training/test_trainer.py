@@ -268,3 +268,23 @@ def test_resume_restores_start_weights(tmp_path: Path, crops: CropSampler) -> No
     assert second.start_weights is not None
     for name, weight in start.weights.items():
         assert torch.equal(second.start_weights[name], weight)
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_frozen_statistics_are_those_of_the_start_weights(
+    frozen: bool, tmp_path: Path, crops: CropSampler
+) -> None:
+    config = replace(
+        make_config(WorkingSize("default", 64)), epochs=1, minutes=None, frozen_statistics=frozen
+    )
+    trainer = Trainer(config, tmp_path, (), crops, (), torch.device("cpu"), ComputeMode())
+    trainer.start_from(trainer.best_checkpoint())
+    assert trainer.start_weights is not None
+    start = {name: weight.clone() for name, weight in trainer.start_weights.items()}
+    trainer.run(lambda entry, progress: None, lambda: False)
+    trained = trainer.best_checkpoint().weights
+    unchanged = {name: torch.equal(weight, trained[name]) for name, weight in start.items()}
+    statistics = {name for name in start if name.endswith(("running_mean", "running_var"))}
+    assert statistics
+    assert {unchanged[name] for name in statistics} == {frozen}
+    assert not all(unchanged[name] for name in start if name.endswith(".weight"))

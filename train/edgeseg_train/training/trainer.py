@@ -166,7 +166,7 @@ class Trainer:
         torch.manual_seed((self.config.seed * 1_000_003 + self.step) * 64 + self.process.rank)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
-        self._parallel.train()
+        self._set_training_mode()
         photo = normalise_photo(batch.photo.to(self.device), self.config.preprocessing)
         photo = photo.contiguous(memory_format=self.compute_mode.memory_format)
         truth, counted = batch.truth.to(self.device), batch.counted.to(self.device)
@@ -181,6 +181,13 @@ class Trainer:
         update_average(self.averaged, self.network, decay, self.step)
         self.step += 1
         metrics.add(loss.detach(), logits.detach(), truth, counted)
+
+    def _set_training_mode(self) -> None:
+        self._parallel.train()
+        if self.config.frozen_statistics:
+            for module in self.network.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
 
     def _validation_is_due(self, seconds_since: float, finished: bool) -> bool:
         if not self.validation_pairs or not self.process.is_main:

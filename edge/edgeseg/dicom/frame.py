@@ -93,8 +93,8 @@ def _decode_frame(instance: DicomInstance, number: int) -> Photo:
     layout = instance.layout
     is_ybr = layout.photometric in {"YBR_FULL", "YBR_FULL_422"}
     if instance.compression == "none":
-        samples = _read_native(instance, number)
-        return convert_to_rgb(samples, layout, instance.dataset, is_ybr)
+        # Without a variable, the samples are freed as soon as they are converted.
+        return convert_to_rgb(_read_native(instance, number), layout, instance.dataset, is_ybr)
     stream = instance.pixel_data.encapsulated_frame(instance.data, number, layout.frames)
     if instance.compression == "rle":
         samples = decode_rle(

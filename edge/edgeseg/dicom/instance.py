@@ -153,11 +153,10 @@ def read_instance(data: bytes) -> DicomInstance:
     check_size(layout.columns, layout.rows)
     sample_bytes = layout.samples * layout.bits_allocated // 8
     decoder_bytes = sample_bytes * _DECODER_BYTES[compression]
-    # The bytes of the file also remain in memory.
-    file_bytes = -(-len(data) // (layout.rows * layout.columns))
-    check_memory(
-        ImageHeader("dicom", layout.columns, layout.rows, decoder_bytes=decoder_bytes + file_bytes)
-    )
+    if compression == "none" and layout.bits_allocated == 16:
+        decoder_bytes += layout.samples  # the unused bits are removed from a copy
+    header = ImageHeader("dicom", layout.columns, layout.rows, decoder_bytes=decoder_bytes)
+    check_memory(header, len(data))
     return DicomInstance(data, dataset, layout, compression, pixel_data)
 
 

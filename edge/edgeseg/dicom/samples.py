@@ -57,7 +57,8 @@ def _select_bits(samples: Samples, layout: PixelLayout) -> Samples:
     is_narrower = samples.dtype.itemsize * 8 < layout.bits_allocated
     if is_narrower or (not shift and layout.bits_stored == layout.bits_allocated):
         return samples
-    selected: Samples = (samples >> shift) & samples.dtype.type(mask)
+    selected: Samples = samples >> samples.dtype.type(shift)
+    selected &= samples.dtype.type(mask)
     return selected
 
 

@@ -5,7 +5,7 @@ from edgeseg.imaging.image_header import ImageHeader
 
 MAX_PIXELS = 100_000_000  # fundus cameras have 0.3 to 50 megapixels
 
-_MAX_DECODING_BYTES = 900_000_000
+_MAX_DECODING_BYTES = 870_000_000  # with libraries and model, a process requires less than 1 GB
 
 
 def check_size(width: int, height: int) -> None:
@@ -24,13 +24,18 @@ def check_size(width: int, height: int) -> None:
         )
 
 
-def check_memory(header: ImageHeader) -> None:
+def check_memory(header: ImageHeader, file_bytes: int) -> None:
     """Reject images that require too much memory for decoding on a small board.
+
+    Args:
+        header: header of the image.
+        file_bytes: size of the file, which remains in memory.
 
     Raises:
         InvalidImageError: the image is too large for its sample type.
     """
-    if header.width * header.height * (3 + header.decoder_bytes) > _MAX_DECODING_BYTES:
+    pixel_bytes = header.width * header.height * (3 + header.decoder_bytes)
+    if pixel_bytes + file_bytes > _MAX_DECODING_BYTES:
         raise InvalidImageError(
             f"{header.width} x {header.height} pixels of this type require too much memory. "
             "Reduce the size of the image, or save the image with 8 bits per channel.",

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from edgeseg.errors import UsageError
 from edgeseg.field_of_view.detect import FieldOfView
-from edgeseg.imaging.arrays import Mask, Photo, Probability
+from edgeseg.imaging.arrays import Box, Mask, Photo, Probability, row_bands
 from edgeseg.imaging.encoder import encode_jpeg, encode_png
 from edgeseg.imaging.overlay import OverlayStyle, draw_overlay, shrink_photo
-from edgeseg.measures import Eye, Measures, Spacing, measure_vessels
-from edgeseg.postprocess import resize_to_photo
+from edgeseg.measures import Eye, Measures, Spacing
+from edgeseg.measures.measure import field_diameter, measure_field
+from edgeseg.postprocess import ResizedProbability, resize_to_photo
 from edgeseg.preprocessing.prepare import Placement
 from edgeseg.quality import FrameQuality, assess_for_model
 from edgeseg.system.files import make_folder, write_atomically
@@ -66,9 +68,18 @@ class FieldResult:
         Raises:
             UsageError: The spacing is not positive.
         """
-        probability = resize_to_photo(self.probability, self.placement, self.fov.mask)
-        np.clip(probability, 0, 1, out=probability)  # a quantized output may exceed 1 by one step
-        return measure_vessels(self.mask, self.fov, probability, threshold, spacing, eye)
+        inside = self.fov.mask
+        box = Box(*cv2.boundingRect(inside))
+        return measure_field(
+            self.mask[box.rows, box.columns],
+            inside[box.rows, box.columns],
+            box,
+            field_diameter(self.fov, box),
+            ResizedProbability(self.probability, self.placement, inside, box),
+            threshold,
+            spacing,
+            eye,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +119,18 @@ class Segmentation:
             for result in self.inferred
         ]
         return reduce(np.maximum, maps)
+
+    def probability_levels(self) -> npt.NDArray[np.uint16]:
+        """Return the probability as (H, W) uint16, 65535 for 1; 0 outside the fields of view."""
+        levels = np.zeros(self.mask.shape, np.uint16)
+        for result in self.inferred:
+            box = result.fov.box
+            rows = ResizedProbability(result.probability, result.placement, result.fov.mask, box)
+            crop = levels[box.rows, box.columns]
+            for band in row_bands(box.height):
+                scaled = (rows.read(band) * 65535).round().astype(np.uint16)
+                np.maximum(crop[band], scaled, out=crop[band])
+        return levels
 
     @property
     def fov(self) -> FieldOfView:

@@ -51,8 +51,8 @@ def compare_structure(
         inside: (H, W) uint8, nonzero for counted pixels; None for the whole frame.
 
     Returns:
-        Scores; None if more than half of the counted pixels of one mask are vessel, or if no pixel
-            is counted.
+        Scores; None if more than half of the counted pixels of one mask are vessel, if the skeleton
+            of one mask has more than a million pixels, or if no pixel is counted.
     """
     if inside is None:
         inside = np.full(truth.shape, 255, np.uint8)
@@ -63,6 +63,8 @@ def compare_structure(
     _, _, width, height = cv2.boundingRect(inside)
     diameter = float(max(width, height))
     predicted, manual = (_trace(mask, diameter) for mask in masks)
+    if predicted is None or manual is None:
+        return None
     thin = manual.skeleton & (_widths(manual.mask) * REFERENCE_WIDTH / diameter < THIN_WIDTH)
     difference = cv2.countNonZero(predicted.mask) - cv2.countNonZero(manual.mask)
     return StructureScores(
@@ -73,10 +75,13 @@ def compare_structure(
     )
 
 
-def _trace(mask: Mask, diameter: float) -> _Vessels:
-    network = trace_vessels(mask, diameter)
+def _trace(mask: Mask, diameter: float) -> _Vessels | None:
+    traced = trace_vessels(mask, diameter)
+    if traced is None:
+        return None
+    network, skeleton = traced
     length = float(network.curves.steps().lengths.sum())
-    return _Vessels(mask, network.skeleton > 0, length)
+    return _Vessels(mask, skeleton > 0, length)
 
 
 def _widths(mask: Mask) -> npt.NDArray[np.float32]:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import simplejpeg
 
-from edgeseg.imaging.arrays import Photo
+from edgeseg.imaging.arrays import Photo, row_bands
 from edgeseg.imaging.file_text import insert_jpeg_text, insert_png_text
+from edgeseg.imaging.sample_range import Samples
 
 # Masks compress well without a filter. With an explicit compression level, OpenCV uses a slower
 # strategy.
@@ -18,13 +18,16 @@ _SMALL_SIDE = 2048  # pixels
 
 
 def encode_png(
-    image: npt.NDArray[np.uint8] | npt.NDArray[np.uint16], texts: Mapping[str, str] | None = None
+    image: Samples,
+    texts: Mapping[str, str] | None = None,
+    in_place: bool = False,
 ) -> bytes:
     """Encode an image as a PNG file without a time stamp.
 
     Args:
         image: (H, W, 3) RGB or (H, W) grey, uint8 or uint16.
         texts: key (1 to 79 characters) and value of each tEXt chunk, in this order. Latin-1.
+        in_place: whether the colours may be swapped in the image itself instead of a copy.
 
     Returns:
         Bytes of the file.
@@ -38,12 +41,20 @@ def encode_png(
             "expected an array (H, W) or (H, W, 3) of uint8 or uint16, "
             f"got {image.shape} {image.dtype}"
         )
-    bgr = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    bgr = image if image.ndim == 2 else _swap_colours(image, in_place)
     is_mask = image.ndim == 2 and image.dtype == np.uint8
     success, encoded = cv2.imencode(".png", bgr, _MASK_PARAMETERS if is_mask else ())
     if not success:
         raise TypeError(f"OpenCV cannot encode an array {image.shape} {image.dtype} as PNG")
-    return insert_png_text(encoded.tobytes(), texts or {})
+    return insert_png_text(encoded.data, texts or {})
+
+
+def _swap_colours(image: Samples, in_place: bool) -> Samples:
+    """Swap red and blue. OpenCV copies the input of an in-place conversion, so bands are small."""
+    swapped: Samples = image if in_place else np.empty_like(image)
+    for rows in row_bands(len(image)):
+        cv2.cvtColor(image[rows], cv2.COLOR_RGB2BGR, dst=swapped[rows])
+    return swapped
 
 
 def encode_jpeg(photo: Photo, texts: Mapping[str, str] | None = None) -> bytes:

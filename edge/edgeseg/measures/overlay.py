@@ -16,7 +16,7 @@ _FRACTION_BITS = 4  # number of fraction bits in OpenCV's fixed-point coordinate
 _COLOURS = 32  # number of colours for the segments
 
 
-def draw_measures(photo: Photo, measured: Sequence[Measures]) -> Photo:
+def draw_measures(photo: Photo, measured: Sequence[Measures], in_place: bool = False) -> Photo:
     """Draw the measured segments over a darkened photograph.
 
     The colours range from blue (thinnest segment) to red (widest segment). Segments that are too
@@ -25,11 +25,13 @@ def draw_measures(photo: Photo, measured: Sequence[Measures]) -> Photo:
     Args:
         photo: (H, W, 3) uint8 RGB.
         measured: measurements of the fields of view.
+        in_place: whether to draw on the photograph itself instead of a copy.
 
     Returns:
         (H, W, 3) uint8 RGB.
     """
-    picture: Photo = cv2.convertScaleAbs(photo, alpha=0.45).astype(np.uint8, copy=False)
+    picture: Photo = photo if in_place else np.empty_like(photo)
+    cv2.convertScaleAbs(photo, picture, alpha=0.45)
     for measures in measured:
         if measures.network is not None:
             crop = picture[measures.box.rows, measures.box.columns]

@@ -19,7 +19,7 @@ from edgeseg.run.results.dicom_objects import check_source, encode_dicom_results
 from edgeseg.run.results.existing_results import ExistingResults
 from edgeseg.run.results.output_folders import OutputFolders
 from edgeseg.run.results.overlay_video import OverlayVideo
-from edgeseg.run.results.pictures import draw_run_overlay, encode_picture
+from edgeseg.run.results.pictures import PhotoUse, draw_run_overlay, encode_picture
 from edgeseg.run.results.provenance import record_text
 from edgeseg.run.results.record import Records, ResultRecord
 from edgeseg.run.results.record_builder import RecordBuilder, with_files, with_measures
@@ -30,6 +30,8 @@ from edgeseg.system.files import write_atomically
 from edgeseg.system.stage_timer import StageTimer
 
 T = TypeVar("T")
+
+_OVERLAYS = ("overlay", "measures_overlay")
 
 
 class Stages:
@@ -250,8 +252,8 @@ class Stages:
                 if self.sheet is not None:
                     first = records[0]
                     self.sheet.add_pictures(first.source, first.frame, photo, segmentation.mask)
-                # The overlay is the last picture, because it may be drawn on the photograph itself.
-                for part, file in sorted(files.items(), key=lambda item: item[0] == "overlay"):
+                # The overlays are the last pictures, because they may be drawn on the photograph.
+                for part, file in sorted(files.items(), key=lambda item: item[0] in _OVERLAYS):
                     stored = texts | record_text(records) if part == "vessels" else texts
                     contents[file] = dicom.get(part) or encode_picture(
                         segmentation,
@@ -260,16 +262,20 @@ class Stages:
                         stored,
                         self.options,
                         measured,
-                        in_place and photo.flags.writeable,
+                        self._photo_use(part) if in_place and photo.flags.writeable else "keep",
                     )
         if self.video is not None:
             with timer.stage("video"):
-                picture = (
-                    photo if segmentation is None else draw_run_overlay(segmentation, self.options)
-                )
+                picture = photo
+                if segmentation is not None:
+                    picture = draw_run_overlay(segmentation, self.options)
                 self.video.write(picture, frame.time)
             files["video"] = self.video.path
         return EncodedFrame(frame, records, files, contents, timer)
+
+    def _photo_use(self, part: str) -> PhotoUse:
+        is_last = part == "measures_overlay" or not self.options.measures_overlay
+        return "change" if is_last else "restore"
 
     def _store(self, encoded: EncodedFrame) -> Records:
         for file, content in encoded.contents.items():

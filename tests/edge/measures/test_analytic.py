@@ -163,7 +163,9 @@ def test_bumps_of_an_edge_are_not_branches(draw_line: DrawLine) -> None:
 def test_adjacent_vessels_have_separate_widths(draw_line: DrawLine) -> None:
     thin = draw_line(np.array([(20.0, 100.0), (280.0, 100.0)]), 4, 300)
     wide = draw_line(np.array([(20.0, 112.0), (280.0, 112.0)]), 8, 300)
-    network = trace_vessels(np.maximum(thin, wide), DIAMETER)
+    traced = trace_vessels(np.maximum(thin, wide), DIAMETER)
+    assert traced is not None
+    network, _ = traced
     owners = network.curves.steps().owners
     medians = [float(np.nanmedian(network.widths[owners == number])) for number in (0, 1)]
     assert medians == pytest.approx([thin[:, 150].sum() / 255, wide[:, 150].sum() / 255], abs=0.2)

@@ -14,7 +14,7 @@ export const QUALITY_REASONS = {
 
 export const MEASURES_STATUSES = {
     no_vessels: "The mask is empty.",
-    not_vessels: "Not measured, because more than half of the field of view is marked.",
+    not_vessels: "Not measured, because the marked pixels cannot be vessels.",
     ungradable: "Not measured, because the image quality is too low.",
     field_too_small: "Not measured, because the field of view is too small.",
 };

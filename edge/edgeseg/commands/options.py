@@ -75,6 +75,17 @@ def model_choice_options(command: Callable[P, R]) -> Callable[P, R]:
     return command
 
 
+def threshold_option(command: Callable[P, R]) -> Callable[P, R]:
+    """Add `--threshold`."""
+    return click.option(
+        "--threshold",
+        type=click.FloatRange(0, 1),
+        callback=reject_nan,
+        metavar="T",
+        help="Vessel probability threshold.  [default: stored in the model file]",
+    )(command)
+
+
 def measure_options(command: Callable[P, R]) -> Callable[P, R]:
     """Add `--um-per-px` and `--eye`."""
     for option in (

@@ -114,10 +114,10 @@ def _header_reader(name: str) -> Reader:
     return Reader(name, data[:end], _read, lambda head: head + data[end:], compare=compare_frames)
 
 
-READERS: Mapping[str, Callable[[], Reader]] = {
-    "DICOM, native": partial(_dicom_reader, "DICOM, native", _NATIVE),
-    "DICOM, JPEG": partial(_dicom_reader, "DICOM, JPEG", _JPEG),
-    **{name: partial(_dicom_reader, name, syntax) for name, syntax in _COMPRESSED.items()},
-    "DICOM, lossless JPEG": partial(_lossless_jpeg_reader, "DICOM, lossless JPEG"),
-    "DICOM, elements": partial(_header_reader, "DICOM, elements"),
+READERS: Mapping[str, Callable[[str], Reader]] = {
+    "DICOM, native": partial(_dicom_reader, syntax=_NATIVE),
+    "DICOM, JPEG": partial(_dicom_reader, syntax=_JPEG),
+    **{name: partial(_dicom_reader, syntax=syntax) for name, syntax in _COMPRESSED.items()},
+    "DICOM, lossless JPEG": _lossless_jpeg_reader,
+    "DICOM, elements": _header_reader,
 }

@@ -95,7 +95,7 @@ def _grey_tiff_pages() -> bytes:
 
 
 def _special_reader(
-    name: str, make: Callable[[], bytes], embed: Callable[[bytes], bytes] = bytes
+    name: str, make: Callable[[], bytes], embed: Callable[[bytes], bytes]
 ) -> Reader:
     return Reader(name, make(), _read_bytes, embed, compare=compare_pictures)
 
@@ -117,8 +117,11 @@ _IN_FOLDER: Mapping[str, Callable[[], bytes]] = {
     "file in a folder, TIFF of three pages": _grey_tiff_pages,
     "file in a folder, JPEG": FILES["JPEG"],
 }
-READERS: Mapping[str, Callable[[], Reader]] = {
-    **{name: partial(_image_reader, name) for name in FILES},
-    **{name: partial(_special_reader, name, *parts) for name, parts in _SPECIAL.items()},
-    **{name: partial(_folder_reader, name, make) for name, make in _IN_FOLDER.items()},
+READERS: Mapping[str, Callable[[str], Reader]] = {
+    **dict.fromkeys(FILES, _image_reader),
+    **{
+        name: partial(_special_reader, make=make, embed=embed)
+        for name, (make, embed) in _SPECIAL.items()
+    },
+    **{name: partial(_folder_reader, make=make) for name, make in _IN_FOLDER.items()},
 }

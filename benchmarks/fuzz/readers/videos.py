@@ -70,19 +70,19 @@ def _video_reader(name: str, suffix: str, codec: str) -> Reader:
     return Reader(name, _write_video(suffix, codec), read, compare=compare_pictures)
 
 
-def _file_of_jpegs() -> Reader:
+def _file_of_jpegs(name: str) -> Reader:
     read = partial(_read_video, ".mjpeg")
-    return Reader("video, .mjpeg", _write_stream(), read, compare=compare_pictures)
+    return Reader(name, _write_stream(), read, compare=compare_pictures)
 
 
-def _stream_reader() -> Reader:
-    return Reader("JPEG stream", _write_stream(), _read_stream, compare=compare_pictures)
+def _stream_reader(name: str) -> Reader:
+    return Reader(name, _write_stream(), _read_stream, compare=compare_pictures)
 
 
-READERS: Mapping[str, Callable[[], Reader]] = {
-    "video, MJPEG in AVI": partial(_video_reader, "video, MJPEG in AVI", ".avi", "MJPG"),
+READERS: Mapping[str, Callable[[str], Reader]] = {
+    "video, MJPEG in AVI": partial(_video_reader, suffix=".avi", codec="MJPG"),
     "video, .mjpeg": _file_of_jpegs,
     "JPEG stream": _stream_reader,
-    "video, MPEG-4 in MP4": partial(_video_reader, "video, MPEG-4 in MP4", ".mp4", "mp4v"),
-    "video, MPEG-4 in AVI": partial(_video_reader, "video, MPEG-4 in AVI", ".avi", "XVID"),
+    "video, MPEG-4 in MP4": partial(_video_reader, suffix=".mp4", codec="mp4v"),
+    "video, MPEG-4 in AVI": partial(_video_reader, suffix=".avi", codec="XVID"),
 }

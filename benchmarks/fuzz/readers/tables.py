@@ -73,9 +73,9 @@ def _splits(name: str) -> Reader:
 def _read_splits(file: Path) -> object:
     for part in ("images", "masks"):
         for stem in _STEMS:
-            picture = file.parent / part / f"{stem}.png"
-            picture.parent.mkdir(exist_ok=True)
-            picture.touch()
+            image = file.parent / part / f"{stem}.png"
+            image.parent.mkdir(exist_ok=True)
+            image.touch()
     return [(pair.name, pair.split) for pair in read_pairs(file.parent)]
 
 

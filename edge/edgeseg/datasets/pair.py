@@ -166,17 +166,17 @@ def _read_mask(file: Path, photo: Photo, orientation: int) -> _ReadMask:
         orientation: EXIF orientation of the photograph.
     """
     data = read_photo_bytes(file)
-    picture = decode_photo(data, str(file))
+    image = decode_photo(data, str(file))
     own_orientation = read_orientation(data)
     misoriented = _describe_orientations(orientation, own_orientation)
     height, width = photo.shape[:2]
-    if picture.shape != photo.shape:
+    if image.shape != photo.shape:
         cause = f"; {misoriented}" if misoriented else ""
         raise SystemSetupError(
-            f"{file}: the mask has {picture.shape[1]}x{picture.shape[0]} pixels, but its "
+            f"{file}: the mask has {image.shape[1]}x{image.shape[0]} pixels, but its "
             f"photograph has {width}x{height}{cause}. Both must have the same size."
         )
-    return _ReadMask(decode_mask_values(picture), _has_transparency(data), misoriented)
+    return _ReadMask(decode_mask_values(image), _has_transparency(data), misoriented)
 
 
 def _describe_orientations(photo: int, mask: int) -> str:

@@ -211,10 +211,10 @@ def _segment_stretched_field(
 
 
 def _stretch(
-    picture: npt.NDArray[Pixel], interpolation: int = cv2.INTER_LINEAR
+    image: npt.NDArray[Pixel], interpolation: int = cv2.INTER_LINEAR
 ) -> npt.NDArray[Pixel]:
     size = (REFERENCE_SIZE, REFERENCE_SIZE)
-    return cv2.resize(picture, size, interpolation=interpolation).astype(picture.dtype, copy=False)
+    return cv2.resize(image, size, interpolation=interpolation).astype(image.dtype, copy=False)
 
 
 def _shift_like_mask(probability: Probability, frame: tuple[int, int]) -> Probability:

@@ -71,7 +71,7 @@ def _edge_distances(
 
 
 def _sample(values: Probability, x: Floats, y: Floats) -> npt.NDArray[np.float64]:
-    """Interpolate values bilinearly at coordinates of any shape. Outside the picture, return 0."""
+    """Interpolate values bilinearly at coordinates of any shape. Outside the image, return 0."""
     count = -(-x.size // _ROW) * _ROW
     maps = np.full((2, count), -2, np.float32)
     maps[0, : x.size], maps[1, : x.size] = x.ravel(), y.ravel()

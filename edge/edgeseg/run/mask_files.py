@@ -29,7 +29,7 @@ class MaskOptions(NamedTuple):
     Attributes:
         spacing: size of a pixel; None if unknown.
         eye: eye of the masks; None if unknown.
-        overlay: folder for pictures of the measurements; None to write no pictures.
+        overlay: folder for images of the measurements; None to write no images.
     """
 
     spacing: Spacing | None = None
@@ -80,25 +80,25 @@ def measure_mask_file(file: Path, fov_file: Path | None, options: MaskOptions) -
 
     Args:
         file: mask in any photograph format.
-        fov_file: mask of the field of view; None for the whole picture.
+        fov_file: mask of the field of view; None for the whole image.
         options: options of the measurement.
 
     Raises:
-        SystemSetupError: The picture of the measurements cannot be written.
+        SystemSetupError: The image of the measurements cannot be written.
     """
     try:
         data = read_photo_bytes(file)
         mask = decode_mask(data, str(file))
         inside = _read_field(fov_file, mask)
         measures = measure_vessels(mask, inside, spacing=options.spacing, eye=options.eye)
-        picture = decode_photo(data, str(file))
+        image = decode_photo(data, str(file))
     except PhotoError as error:
         return _failed(file, error.code, str(error))
     except UsageError as error:
         return _failed(file, "sizes_differ", f"{file}: {error}")
     if options.overlay is not None:
-        _write_overlay(file, measures, picture, options.overlay)
-    warnings: tuple[Code, ...] = () if _is_binary(picture) else ("mask_thresholded",)
+        _write_overlay(file, measures, image, options.overlay)
+    warnings: tuple[Code, ...] = () if _is_binary(image) else ("mask_thresholded",)
     return _measured(file, mask, measures, options, warnings)
 
 
@@ -108,8 +108,8 @@ def _read_field(file: Path | None, mask: Mask) -> Mask:
     return decode_mask(read_photo_bytes(file), str(file))
 
 
-def _is_binary(picture: Photo) -> bool:
-    grey = picture.max(axis=2)
+def _is_binary(image: Photo) -> bool:
+    grey = image.max(axis=2)
     return bool(((grey == 0) | (grey == grey.max())).all())
 
 
@@ -145,7 +145,7 @@ def _measured(
     )
 
 
-def _write_overlay(file: Path, measures: Measures, picture: Photo, folder: Path) -> None:
+def _write_overlay(file: Path, measures: Measures, image: Photo, folder: Path) -> None:
     make_folder(folder)
     target = folder / f"{photo_stem(file)}_measures_overlay.png"
-    write_atomically(target, encode_png(draw_measures(picture, (measures,))), follow_links=False)
+    write_atomically(target, encode_png(draw_measures(image, (measures,))), follow_links=False)

@@ -123,9 +123,9 @@ def test_local_cluster_writes_the_files_of_a_job_without_dask(
     tmp_path: Path, fill: FolderFiller
 ) -> None:
     folder = fill(tmp_path / "in", 12)
-    pictures = ["--overlay", "--measures"]
-    alone = run_command(folder, "-o", tmp_path / "alone", *COMMON, *pictures)
-    done = run_command(folder, "-o", tmp_path / "dask", *COMMON, *pictures, "--dask", "local:2")
+    options = ["--overlay", "--measures"]
+    alone = run_command(folder, "-o", tmp_path / "alone", *COMMON, *options)
+    done = run_command(folder, "-o", tmp_path / "dask", *COMMON, *options, "--dask", "local:2")
     assert (alone.returncode, done.returncode) == (0, 0), done.stderr
     files = contents(tmp_path / "dask", state=True)
     assert len(files) > 3 * 12

@@ -86,7 +86,7 @@ def test_segment_returns_records_of_dicom_frames(client: TestClient) -> None:
     records = client.post("/segment?measures=1", content=data).json()
     assert [record["frame"] for record in records] == [1, 2]
     assert {(record["status"], record["eye"]) for record in records} == {("ok", "left")}
-    assert client.post("/page/picture?frame=2", content=data).status_code == 200
+    assert client.post("/page/image?frame=2", content=data).status_code == 200
     assert "Doe" not in json.dumps(records)
 
 
@@ -123,7 +123,7 @@ def dicom_of(frames: npt.NDArray[np.uint8]) -> bytes:
 def test_failed_photograph_returns_its_record(
     client: TestClient, data: bytes, status: int, code: str
 ) -> None:
-    for path in ("/segment", "/page/picture", "/page/file"):
+    for path in ("/segment", "/page/image", "/page/file"):
         response = client.post(path, files=form(data))
         assert response.status_code == status
         (record,) = response.json()

@@ -23,7 +23,7 @@ class SoftPair:
     Attributes:
         name: stem of the photograph's file.
         photo_file: photograph.
-        label_file: probability, an 8-bit grey picture.
+        label_file: probability, an 8-bit grey image.
     """
 
     name: str

@@ -29,7 +29,7 @@ def test_contact_sheet_page_contains_thumbnails_figures_and_escaped_names(tmp_pa
     name = "<script>alert('eye & \"two\"')</script>.png"
     records = result.records(name)
     sheet = ContactSheet(tmp_path)
-    sheet.add_pictures(name, 1, result.photo, result.mask)
+    sheet.add_thumbnails(name, 1, result.photo, result.mask)
     sheet.add_records(records)
     failed = RecordBuilder(segmenter).failed(
         Frame("b.png", "b", bytes), "undecodable", "b.png: <b>"
@@ -44,10 +44,10 @@ def test_contact_sheet_page_contains_thumbnails_figures_and_escaped_names(tmp_pa
     assert page.count("<section") == 2
     assert 'class="card failed"' in page
     assert not re.search(r'(?:src|href)="(?!data:)', page)
-    pictures = re.findall(r"base64,([^\"]+)", page)
+    thumbnails = re.findall(r"base64,([^\"]+)", page)
     shapes = []
-    for picture in pictures:
-        data = np.frombuffer(base64.b64decode(picture), np.uint8)
+    for thumbnail in thumbnails:
+        data = np.frombuffer(base64.b64decode(thumbnail), np.uint8)
         image = cv2.imdecode(data, cv2.IMREAD_COLOR)
         assert image is not None
         shapes.append(image.shape)

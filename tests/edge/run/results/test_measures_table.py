@@ -33,7 +33,7 @@ def open_table(folder: Path, micrometres: bool = False) -> MeasuresTable:
     return MeasuresTable(folder, micrometres=micrometres, anatomical=False)
 
 
-def test_measures_table_keeps_rows_of_other_pictures(
+def test_measures_table_keeps_rows_of_other_images(
     tmp_path: Path, make_record: RecordMaker
 ) -> None:
     open_table(tmp_path).add(
@@ -56,7 +56,7 @@ def test_measures_table_replaces_rows_of_the_same_mask(
     assert [row["source"] for row in read_rows(table)] == ["./in/a.png"]
 
 
-def test_measures_table_replaces_a_picture_that_is_processed_twice(
+def test_measures_table_replaces_an_image_that_is_processed_twice(
     tmp_path: Path, make_record: RecordMaker
 ) -> None:
     table = open_table(tmp_path)

@@ -1,4 +1,4 @@
-"""Encoding of the result pictures of a photograph."""
+"""Encoding of the result images of a photograph."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,7 @@ from edgeseg.run.options import RunOptions
 from edgeseg.segmentation import Segmentation
 
 
-def encode_picture(
+def encode_image(
     segmentation: Segmentation,
     part: str,
     suffix: str,
@@ -22,11 +22,11 @@ def encode_picture(
     measured: Sequence[Measures] = (),
     in_place: bool = False,
 ) -> bytes:
-    """Return one result picture as the bytes of a file.
+    """Return one result image as the bytes of a file.
 
     Args:
         segmentation: vessels of the photograph.
-        part: picture to encode.
+        part: image to encode.
         suffix: suffix of the file, `.png` or `.jpg`.
         texts: keys and values to store in the file.
         options: options of the run, for the style of the overlay.

@@ -160,7 +160,7 @@ def _check_metadata(checkpoint: Checkpoint) -> None:
 
     Raises:
         ModelError: there are too many entries, a text is not one short line, or a Dice is not
-        between 0 and 1.
+            between 0 and 1.
     """
     counts = (len(checkpoint.sizes), len(checkpoint.training_data), len(checkpoint.evidence))
     if max(counts) > MAX_ENTRIES:

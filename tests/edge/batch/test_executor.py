@@ -109,10 +109,7 @@ def test_stop_request_finishes_photograph_and_keeps_results(
 
 
 def test_full_disk_ends_job_with_exit_code_7_and_keeps_results(
-    tmp_path: Path,
-    make_job: Callable[..., JobFile],
-    monkeypatch: pytest.MonkeyPatch,
-    fill: FolderFiller,
+    tmp_path: Path, make_job: Callable[..., JobFile], fill: FolderFiller
 ) -> None:
     job = make_job(fill(tmp_path / "in", 4))
     assert run(tmp_path / "out", job, 1, size=2).done == 4

@@ -193,9 +193,7 @@ def test_form_with_other_content_returns_400(client: TestClient, photograph: byt
 
 
 @pytest.mark.parametrize("is_declared", [True, False])
-def test_upload_above_limit_returns_413(
-    tiny_segmenter: Segmenter, photograph: bytes, is_declared: bool
-) -> None:
+def test_upload_above_limit_returns_413(tiny_segmenter: Segmenter, is_declared: bool) -> None:
     reader = UploadReader(max_bytes=1 << 16)
     large = bytes(1 << 18)
     with TestClient(create_application(tiny_segmenter, reader=reader), URL) as client:

@@ -76,7 +76,7 @@ def open_tensorboard(folder: Path) -> Callable[[LogEntry], None]:
 
     Raises:
         SystemSetupError: the events cannot be written. The returned function also raises this
-        error.
+            error.
     """
     try:
         from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415

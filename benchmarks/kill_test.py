@@ -87,7 +87,7 @@ class KilledCommand:
         """Run the command to its end and return its time in seconds.
 
         Raises:
-            click.ClickException: the command failed.
+            click.ClickException: The command failed.
         """
         start = time.monotonic()
         code = self.start(folder).wait()

@@ -34,7 +34,7 @@ def read_safetensors(file: Path) -> dict[str, object]:
     """Return a dict from name to tensor.
 
     Raises:
-        ModelError: the file is missing or damaged. The message contains the file name.
+        ModelError: The file is missing or damaged. The message contains the file name.
     """
     try:
         with open_regular_file(file) as stream:

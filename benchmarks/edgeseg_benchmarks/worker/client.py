@@ -68,7 +68,7 @@ class WorkerProcess:
             arguments: keyword arguments of the function.
 
         Raises:
-            RowError: the function failed or took too long, or the process ended unexpectedly.
+            RowError: The function failed or took too long, or the process ended unexpectedly.
         """
         assert self._child.stdin is not None and self._child.stdout is not None
         line = b""

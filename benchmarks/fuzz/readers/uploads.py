@@ -57,7 +57,7 @@ def _parse_head(head: bytes) -> dict[str, Any]:
     """Return the ASGI scope of a request.
 
     Raises:
-        NotReadError: an HTTP server would reject this header.
+        NotReadError: An HTTP server would reject this header.
     """
     first, *lines = head.split(b"\n")
     method, _, target = first.partition(b" ")

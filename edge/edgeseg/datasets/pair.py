@@ -85,7 +85,7 @@ class FilePair:
         """Check that the mask files exist.
 
         Raises:
-            SystemSetupError: a file is missing. The message contains its name.
+            SystemSetupError: A file is missing. The message contains its name.
         """
         for file in (self.truth_file, self.fov_file):
             if file is not None and not file.exists():
@@ -98,8 +98,8 @@ class FilePair:
         """Load the pair into memory.
 
         Raises:
-            PhotoError: a file cannot be read.
-            SystemSetupError: a mask and its photograph differ in size, or the vessel mask or the
+            PhotoError: A file cannot be read.
+            SystemSetupError: A mask and its photograph differ in size, or the vessel mask or the
                 field of view is implausible.
         """
         data = read_photo_bytes(self.photo_file)
@@ -138,8 +138,8 @@ def read_second_observer_mask(pair: Pair, photo: Photo) -> Mask:
         (H, W) uint8 {0, 255}.
 
     Raises:
-        PhotoError: the file cannot be read.
-        SystemSetupError: the mask does not exist, or mask and photograph differ in size.
+        PhotoError: The file cannot be read.
+        SystemSetupError: The mask does not exist, or mask and photograph differ in size.
     """
     file = pair.second_file if isinstance(pair, FilePair) else None
     if file is None or not file.exists():

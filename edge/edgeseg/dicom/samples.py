@@ -34,7 +34,7 @@ def convert_to_rgb(samples: Samples, layout: PixelLayout, dataset: Dataset, is_y
         is_ybr: whether the samples are luminance and colour differences.
 
     Raises:
-        InvalidImageError: the palette is damaged.
+        InvalidImageError: The palette is damaged.
     """
     samples = _select_bits(samples, layout)
     if layout.photometric == "PALETTE COLOR":

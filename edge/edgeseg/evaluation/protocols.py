@@ -107,7 +107,7 @@ def evaluate(
         structure: whether to compute the scores of the vessel structure.
 
     Raises:
-        ModelError: the model file is damaged.
+        ModelError: The model file is damaged.
     """
     photographs = []
     for pair in data_set.pairs:
@@ -153,7 +153,7 @@ def compare_with_manual(
     """Segment a photograph and compare the result with the manual mask.
 
     Raises:
-        PhotoError: no field of view was detected.
+        PhotoError: No field of view was detected.
     """
     if protocol == "native":
         result = segmenter.segment(loaded.photo, name)

@@ -44,7 +44,7 @@ def generate_photo(seed: int, size: int = 1024) -> SyntheticPhoto:
         size: side in pixels, 64 to 4096.
 
     Raises:
-        UsageError: the seed is negative, or the size is out of range.
+        UsageError: The seed is negative, or the size is out of range.
     """
     if seed < 0:
         raise UsageError(f"invalid seed {seed}. Use an integer from 0.")

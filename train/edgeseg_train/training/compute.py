@@ -84,8 +84,8 @@ def join_processes(device: str) -> DistributedContext:
     Args:
         device: `cuda` or `cpu`.
 
-    Returns: Position of this process. If torchrun is not used, the rank is 0 and the world size is
-        1.
+    Returns:
+        Position of this process. Without torchrun, the rank is 0 and the world size is 1.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return DistributedContext()

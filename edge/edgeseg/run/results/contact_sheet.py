@@ -93,7 +93,7 @@ class ContactSheet:
         """Write the page.
 
         Raises:
-            SystemSetupError: the page cannot be written.
+            SystemSetupError: The page cannot be written.
         """
         marks = [card.mark for card in self._cards]
         summary = f"{marks.count('failed')} failed, {marks.count('warning')} with warnings"

@@ -46,7 +46,8 @@ def read_safetensors(file: Path) -> dict[str, object]:
         tensors: dict[str, object] = {}
         for name, raw in header.items():
             entry = msgspec.json.decode(raw, type=_Entry)
-            dtype, count = DTYPES[entry.dtype], math.prod(entry.shape)
+            dtype = DTYPES[entry.dtype]
+            count = math.prod(entry.shape)
             first, last = entry.data_offsets
             if (
                 not 0 <= first <= last <= len(data) - start

@@ -42,7 +42,8 @@ def plan_remeasure(
         ModelError: A given file does not exist.
         IncomparableError: This device cannot measure any row of the baseline.
     """
-    versions, features = installed_versions(), cpu.cpu_features()
+    versions = installed_versions()
+    features = cpu.cpu_features()
     keys = [row.key for row in baseline.rows if not skip_reason(row.key, versions, features)]
     files: dict[str, str] = {key.model: key.model for key in keys}
     given = _models_by_name(models)

@@ -28,15 +28,20 @@ def _make_dicom(syntax: str) -> bytes:
     from pydicom.dataset import FileMetaDataset  # noqa: PLC0415
     from pydicom.encaps import encapsulate  # noqa: PLC0415
 
-    dataset, meta = pydicom.Dataset(), FileMetaDataset()
-    dataset.file_meta = meta
+    dataset = pydicom.Dataset()
+    dataset.file_meta = meta = FileMetaDataset()
     meta.TransferSyntaxUID = pydicom.uid.UID(_JPEG if syntax == _JPEG else _NATIVE)
     meta.MediaStorageSOPClassUID = pydicom.uid.UID(_SOP_CLASS)
     meta.MediaStorageSOPInstanceUID = pydicom.uid.UID(f"{_ROOT_UID}.5")
-    dataset.SOPClassUID, dataset.SOPInstanceUID = _SOP_CLASS, f"{_ROOT_UID}.5"
-    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = f"{_ROOT_UID}.1", f"{_ROOT_UID}.2"
-    dataset.PatientID, dataset.PatientName = "P1", "Doe^Jane"
-    dataset.Modality, dataset.ImageLaterality, dataset.PixelSpacing = "OP", "R", [0.01, 0.01]
+    dataset.SOPClassUID = _SOP_CLASS
+    dataset.SOPInstanceUID = f"{_ROOT_UID}.5"
+    dataset.StudyInstanceUID = f"{_ROOT_UID}.1"
+    dataset.SeriesInstanceUID = f"{_ROOT_UID}.2"
+    dataset.PatientID = "P1"
+    dataset.PatientName = "Doe^Jane"
+    dataset.Modality = "OP"
+    dataset.ImageLaterality = "R"
+    dataset.PixelSpacing = [0.01, 0.01]
     image = make_image()
     dataset.Rows, dataset.Columns, dataset.SamplesPerPixel = image.shape
     dataset.PhotometricInterpretation = "YBR_FULL_422" if syntax == _JPEG else "RGB"

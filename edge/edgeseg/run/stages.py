@@ -191,7 +191,8 @@ class Stages:
     def _segment(self, decoded: DecodedFrame) -> SegmentedFrame | Records:
         frame, photo, _, timer = decoded
         repeats = self._frozen_frames.count_repeats(photo) if frame.live else 0
-        segmenter, options = self.segmenter, self.options.for_frame(frame)
+        segmenter = self.segmenter
+        options = self.options.for_frame(frame)
         try:
             with timer.stage("field_of_view"):
                 fovs = segmenter.detect_fields(photo, frame.name)

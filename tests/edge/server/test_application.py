@@ -19,6 +19,7 @@ from edgeseg.imaging.overlay import draw_overlay
 from edgeseg.imaging.photo import decode_mask, decode_photo
 from edgeseg.run import stages
 from edgeseg.segmenter import Segmenter
+from edgeseg.server import upload_segmenter
 from edgeseg.server.application import create_application
 from edgeseg.server.upload import UploadReader
 from edgeseg.synthetic import generate_photo
@@ -79,6 +80,15 @@ def test_segment_returns_records_of_all_pages(client: TestClient) -> None:
     (second,) = client.post("/segment?frame=2", content=data).json()
     assert second["frame"] == 2 and second["vessel_density"] == records[1]["vessel_density"]
     assert client.post("/segment?frame=3", content=data).status_code == 400
+
+
+def test_file_with_too_many_images_returns_413(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upload_segmenter, "MAX_IMAGES", 1)
+    response = client.post("/segment", content=two_pages())
+    assert response.status_code == 413
+    assert response.json()["code"] == "too_many_pictures"
 
 
 def test_segment_returns_records_of_dicom_frames(client: TestClient) -> None:

@@ -52,7 +52,7 @@ class MaskValues:
         return text
 
 
-def decode_mask_values(picture: Photo) -> MaskValues:
+def decode_mask_values(image: Photo) -> MaskValues:
     """Decode the values of a mask.
 
     A mask is black and white if its brightest value is above 127. Its pixels above 127 are marked.
@@ -62,16 +62,16 @@ def decode_mask_values(picture: Photo) -> MaskValues:
     and 1 is not reported as class numbers, because many programs write such masks.
 
     Args:
-        picture: (H, W, 3) uint8 RGB, mask file; the brightest channel of a pixel is the pixel's
+        image: (H, W, 3) uint8 RGB, mask file; the brightest channel of a pixel is the pixel's
             value.
     """
-    grey = picture.max(axis=2)
+    grey = image.max(axis=2)
     counts = np.bincount(grey.ravel(), minlength=256)
     values = tuple(np.flatnonzero(counts).tolist())
     brightest = max(values)
     classes = _class_numbers(values, counts)
     if not classes:
-        is_between = (picture >= _DARK) & (picture <= _BRIGHT)
+        is_between = (image >= _DARK) & (image <= _BRIGHT)
         grey_share = float(is_between.any(axis=2).mean())
         return MaskValues(_to_mask(grey > MASK_THRESHOLD), None, (), brightest, grey_share)
     ignored = None

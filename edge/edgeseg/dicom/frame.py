@@ -60,7 +60,7 @@ class DicomFrame:
             (H, W, 3) uint8 RGB, contiguous.
 
         Raises:
-            PhotoError: the frame is damaged, too large, or of an unsupported type.
+            PhotoError: The frame is damaged, too large, or of an unsupported type.
         """
         try:
             return _decode_frame(self.instance, self.number)
@@ -79,7 +79,7 @@ def decode_first_frame(data: bytes) -> Photo:
         data: bytes of the file.
 
     Raises:
-        InvalidImageError: see `DicomFrame.decode` and `read_instance`.
+        InvalidImageError: See `DicomFrame.decode` and `read_instance`.
     """
     try:
         return _decode_frame(read_instance(data), 1)

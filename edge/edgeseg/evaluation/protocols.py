@@ -107,7 +107,7 @@ def evaluate(
         structure: whether to compute the scores of the vessel structure.
 
     Raises:
-        ModelError: the model file is damaged.
+        ModelError: The model file is damaged.
     """
     photographs = []
     for pair in data_set.pairs:
@@ -153,7 +153,7 @@ def compare_with_manual(
     """Segment a photograph and compare the result with the manual mask.
 
     Raises:
-        PhotoError: no field of view was detected.
+        PhotoError: No field of view was detected.
     """
     if protocol == "native":
         result = segmenter.segment(loaded.photo, name)
@@ -211,10 +211,10 @@ def _segment_stretched_field(
 
 
 def _stretch(
-    picture: npt.NDArray[Pixel], interpolation: int = cv2.INTER_LINEAR
+    image: npt.NDArray[Pixel], interpolation: int = cv2.INTER_LINEAR
 ) -> npt.NDArray[Pixel]:
     size = (REFERENCE_SIZE, REFERENCE_SIZE)
-    return cv2.resize(picture, size, interpolation=interpolation).astype(picture.dtype, copy=False)
+    return cv2.resize(image, size, interpolation=interpolation).astype(image.dtype, copy=False)
 
 
 def _shift_like_mask(probability: Probability, frame: tuple[int, int]) -> Probability:

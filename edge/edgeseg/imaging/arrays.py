@@ -54,7 +54,8 @@ def row_bands(height: int) -> Iterator[slice]:
     Args:
         height: number of rows.
 
-    Yields: Slices for the first axis. The last band may be smaller.
+    Yields:
+        Slices for the first axis. The last band may be smaller.
     """
     for top in range(0, height, _BAND_ROWS):
         yield slice(top, min(top + _BAND_ROWS, height))

@@ -123,16 +123,16 @@ def decode_mask(data: bytes, name: str = "mask") -> Mask:
     Raises:
         PhotoError: the file cannot be decoded.
     """
-    return mask_from_picture(decode_photo(data, name))
+    return mask_from_image(decode_photo(data, name))
 
 
-def mask_from_picture(picture: Photo) -> Mask:
+def mask_from_image(image: Photo) -> Mask:
     """Return the mask of a decoded file, (H, W) uint8, 0 or 255; see `decode_mask`.
 
     Args:
-        picture: (H, W, 3) uint8 RGB.
+        image: (H, W, 3) uint8 RGB.
     """
-    grey: Mask = picture.max(axis=2)
+    grey: Mask = image.max(axis=2)
     threshold = 0 if grey.max() == 1 else MASK_THRESHOLD
     cv2.threshold(grey, threshold, 255, cv2.THRESH_BINARY, dst=grey)
     return grey

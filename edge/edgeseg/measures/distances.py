@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeseg.imaging.arrays import Mask
-from edgeseg.measures.picture_rows import select_rows, split_picture
+from edgeseg.measures.image_rows import select_rows, split_image
 from edgeseg.measures.pixel_graph import Indices
 
 Distances = npt.NDArray[np.float32]
@@ -22,7 +22,7 @@ class DistanceMap:
 
     def __init__(self, mask: Mask) -> None:
         self._mask = mask
-        self._bands = split_picture(mask.shape)
+        self._bands = split_image(mask.shape)
         self._whole = _distances(mask) if len(self._bands) == 1 else None
 
     def at(self, rows: Indices, columns: Indices) -> Distances:

@@ -13,8 +13,8 @@ from edgeseg.field_of_view.detect import FieldOfView
 from edgeseg.imaging.arrays import Box, Mask, Probability
 from edgeseg.measures.arrays import binarize_mask, check_arrays
 from edgeseg.measures.eye import Eye
+from edgeseg.measures.image_rows import ArrayRows, ImageRows
 from edgeseg.measures.network import VesselNetwork, trace_vessels
-from edgeseg.measures.picture_rows import ArrayRows, PictureRows
 from edgeseg.measures.regions import Area, FieldFigures, Scale
 from edgeseg.measures.spacing import Spacing, SpacingStatus, um_per_px
 from edgeseg.measures.values import (
@@ -112,19 +112,19 @@ def measure_field(
     inside: Mask,
     box: Box,
     diameter: float,
-    probability: PictureRows | None,
+    probability: ImageRows | None,
     threshold: float,
     spacing: Spacing | None,
     eye: Eye | None,
 ) -> Measures:
-    """Measure the vessels of a field of view. The pictures are cropped to its box.
+    """Measure the vessels of a field of view. The images are cropped to its box.
 
     Args:
         mask: (H, W) uint8 {0, 255}, vessels in the field of view.
         inside: (H, W) uint8, nonzero in the field of view.
         box: bounding box of the field of view in the photograph.
         diameter: diameter of the field of view in pixels.
-        probability: picture on which widths are measured; None to use the mask.
+        probability: image on which widths are measured; None to use the mask.
         threshold: vessel probability threshold of the mask.
         spacing: size of a pixel; None to omit the values in micrometres.
         eye: `left` or `right`, for the anatomical names of the quadrants.

@@ -10,13 +10,13 @@ import numpy as np
 from edgeseg.imaging.arrays import Mask
 from edgeseg.measures.curves import Curves, Flags, Floats, smooth_known
 from edgeseg.measures.distances import DistanceMap
+from edgeseg.measures.image_rows import BlurredMask, ImageRows
 from edgeseg.measures.nodes import (
     branching_radii,
     find_bridges,
     join_at_centres,
     locate_branching_points,
 )
-from edgeseg.measures.picture_rows import BlurredMask, PictureRows
 from edgeseg.measures.pixel_graph import Canvas
 from edgeseg.measures.pruning import label_branching_points, prune_spurs
 from edgeseg.measures.thinning import thin_mask
@@ -78,14 +78,14 @@ class VesselNetwork:
 
 
 def trace_vessels(
-    mask: Mask, diameter: float, probability: PictureRows | None = None, threshold: float = 0.5
+    mask: Mask, diameter: float, probability: ImageRows | None = None, threshold: float = 0.5
 ) -> tuple[VesselNetwork, Mask] | None:
     """Trace the vessels of a mask.
 
     Args:
         mask: (H, W) uint8 {0, 255}, vessels inside the field of view.
         diameter: diameter of the field of view in pixels.
-        probability: picture from which the mask was computed; None if unknown.
+        probability: image from which the mask was computed; None if unknown.
         threshold: vessel probability threshold of the mask.
 
     Returns:
@@ -133,7 +133,7 @@ def _expected_radii(curves: Curves, distances: DistanceMap, shape: tuple[int, ..
 
 
 def _measure_steps(
-    curves: Curves, line_radii: Floats, expected: Floats, values: PictureRows, threshold: float
+    curves: Curves, line_radii: Floats, expected: Floats, values: ImageRows, threshold: float
 ) -> Floats:
     """Measure the vessel width at each step of the curves, except close to their end points.
 

@@ -27,7 +27,7 @@ _SIGNIFICANT_DIGITS = 6
 
 
 class Area:
-    """Rectangular part of the picture.
+    """Rectangular part of the image.
 
     Args:
         rows: rows of the part.
@@ -39,7 +39,7 @@ class Area:
         self.columns = columns
 
     def crop(self, mask: Mask) -> Mask:
-        """Crop a mask of the picture to this area."""
+        """Crop a mask of the image to this area."""
         return mask[self.rows, self.columns]
 
     def contains(self, points: Floats) -> Flags:

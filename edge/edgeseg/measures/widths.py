@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeseg.imaging.arrays import Probability
-from edgeseg.measures.picture_rows import PictureRows, select_rows, split_picture
+from edgeseg.measures.image_rows import ImageRows, select_rows, split_image
 
 Floats = npt.NDArray[np.float64]
 Coordinates = npt.NDArray[np.float32]
@@ -22,12 +22,12 @@ _MARGIN = 2  # rows above and below a band that are required for interpolation
 
 
 def measure_widths(
-    values: PictureRows, threshold: float, points: Floats, directions: Floats, radii: Floats
+    values: ImageRows, threshold: float, points: Floats, directions: Floats, radii: Floats
 ) -> Floats:
     """Measure the width of a vessel at points of its centre line.
 
     Args:
-        values: picture with the edges of the vessels.
+        values: image with the edges of the vessels.
         threshold: value at the edge.
         points: (K, 2) float64, x and y in pixels.
         directions: (K, 2) float64, unit vectors along the centre line.
@@ -63,21 +63,21 @@ def _edge_distances(profile: Floats, threshold: float, first: Floats) -> Floats:
     return np.where(found, first + (outer - 1 + share) * _STEP, np.nan)
 
 
-def _sample(picture: PictureRows, groups: list[Coordinates]) -> list[Floats]:
-    """Interpolate values bilinearly. Outside the picture, the values are 0.
+def _sample(image: ImageRows, groups: list[Coordinates]) -> list[Floats]:
+    """Interpolate values bilinearly. Outside the image, the values are 0.
 
     Args:
-        picture: picture, which is read once.
+        image: image, which is read once.
         groups: (K, 2, N) float32, x and y of each point.
 
     Returns:
         (K, N) float64 for each group.
     """
-    height = picture.shape[0]
+    height = image.shape[0]
     sampled = [np.zeros((len(group), group.shape[2]), np.float32) for group in groups]
-    for band in split_picture(picture.shape):
+    for band in split_image(image.shape):
         top = max(0, band.start - _MARGIN)
-        values = picture.read(slice(top, min(band.stop + _MARGIN, height)))
+        values = image.read(slice(top, min(band.stop + _MARGIN, height)))
         for group, result in zip(groups, sampled, strict=True):
             x, y = group[:, 0].ravel(), group[:, 1].ravel()
             selected = select_rows(y, band, height)

@@ -13,7 +13,7 @@ from edgeseg.imaging.encoder import encode_png
 from edgeseg.imaging.photo import (
     decode_mask,
     decode_photo,
-    mask_from_picture,
+    mask_from_image,
     photo_stem,
     read_photo_bytes,
 )
@@ -30,7 +30,7 @@ class MaskOptions(NamedTuple):
     Attributes:
         spacing: size of a pixel; None if unknown.
         eye: eye of the masks; None if unknown.
-        overlay: folder for pictures of the measurements; None to write no pictures.
+        overlay: folder for images of the measurements; None to write no images.
     """
 
     spacing: Spacing | None = None
@@ -81,11 +81,11 @@ def measure_mask_file(file: Path, fov_file: Path | None, options: MaskOptions) -
 
     Args:
         file: mask in any photograph format.
-        fov_file: mask of the field of view; None for the whole picture.
+        fov_file: mask of the field of view; None for the whole image.
         options: options of the measurement.
 
     Raises:
-        SystemSetupError: The picture of the measurements cannot be written.
+        SystemSetupError: The image of the measurements cannot be written.
     """
     try:
         data = read_photo_bytes(file)
@@ -105,8 +105,8 @@ def measure_mask_file(file: Path, fov_file: Path | None, options: MaskOptions) -
 
 def _read_mask(data: bytes, file: Path) -> tuple[Mask, bool]:
     """Decode a mask, and return whether the file is binary."""
-    picture = decode_photo(data, str(file))
-    return mask_from_picture(picture), _is_binary(picture)
+    image = decode_photo(data, str(file))
+    return mask_from_image(image), _is_binary(image)
 
 
 def _read_field(file: Path | None, mask: Mask) -> Mask:
@@ -115,10 +115,10 @@ def _read_field(file: Path | None, mask: Mask) -> Mask:
     return decode_mask(read_photo_bytes(file), str(file))
 
 
-def _is_binary(picture: Photo) -> bool:
-    brightest = picture.max()
-    for rows in row_bands(len(picture)):
-        grey = picture[rows].max(axis=2)
+def _is_binary(image: Photo) -> bool:
+    brightest = image.max()
+    for rows in row_bands(len(image)):
+        grey = image[rows].max(axis=2)
         if not ((grey == 0) | (grey == brightest)).all():
             return False
     return True
@@ -156,8 +156,8 @@ def _measured(
     )
 
 
-def _write_overlay(file: Path, measures: Measures, picture: Photo, folder: Path) -> None:
+def _write_overlay(file: Path, measures: Measures, image: Photo, folder: Path) -> None:
     make_folder(folder)
     target = folder / f"{photo_stem(file)}_measures_overlay.png"
-    drawn = draw_measures(picture, (measures,), in_place=True)
+    drawn = draw_measures(image, (measures,), in_place=True)
     write_atomically(target, encode_png(drawn, in_place=True), follow_links=False)

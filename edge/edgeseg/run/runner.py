@@ -63,7 +63,7 @@ class Runner:
         sheet: contact sheet of the photographs. The caller writes it at the end.
 
     Attributes:
-        unusable_scales: number of pictures whose pixel size could not be used.
+        unusable_scales: number of images whose pixel size could not be used.
     """
 
     def __init__(

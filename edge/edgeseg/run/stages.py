@@ -17,9 +17,9 @@ from edgeseg.run.processed_frames import DecodedFrame, EncodedFrame, SegmentedFr
 from edgeseg.run.results.contact_sheet import ContactSheet
 from edgeseg.run.results.dicom_objects import check_source, encode_dicom_results
 from edgeseg.run.results.existing_results import ExistingResults
+from edgeseg.run.results.images import PhotoUse, draw_run_overlay, encode_image
 from edgeseg.run.results.output_folders import OutputFolders
 from edgeseg.run.results.overlay_video import OverlayVideo
-from edgeseg.run.results.pictures import PhotoUse, draw_run_overlay, encode_picture
 from edgeseg.run.results.provenance import record_text
 from edgeseg.run.results.record import Records, ResultRecord
 from edgeseg.run.results.record_builder import RecordBuilder, with_files, with_measures
@@ -43,7 +43,7 @@ class Stages:
     Args:
         segmenter: model.
         options: options of the run.
-        parts: pictures to write for each frame.
+        parts: images to write for each frame.
         resume: whether to reuse results of earlier runs.
         video: overlay video of a stream.
         claims: locks that processes with the same output folder use, so that each result is
@@ -77,11 +77,11 @@ class Stages:
         self._print_bug = print_bug
 
     def process(self, frame: Frame) -> Records:
-        """Decode and segment a frame, and write its pictures."""
+        """Decode and segment a frame, and write its images."""
         return self.store(self.compute(frame))
 
     def compute(self, frame: Frame) -> EncodedFrame | Records:
-        """Decode and segment a frame, and encode its pictures. `store` writes them."""
+        """Decode and segment a frame, and encode its images. `store` writes them."""
         return self.encode(self.decode_and_segment(frame), in_place=True)
 
     def decode_and_segment(self, frame: Frame) -> SegmentedFrame | Records:
@@ -107,7 +107,7 @@ class Stages:
         return segmented
 
     def write(self, segmented: SegmentedFrame | Records) -> Records:
-        """Write the pictures of a frame and complete its records.
+        """Write the images of a frame and complete its records.
 
         Raises:
             SystemSetupError: The results cannot be written.
@@ -117,7 +117,7 @@ class Stages:
     def encode(
         self, segmented: SegmentedFrame | Records, in_place: bool = False
     ) -> EncodedFrame | Records:
-        """Encode the pictures of a frame.
+        """Encode the images of a frame.
 
         Args:
             segmented: segmented frame, or records to return unchanged.
@@ -132,7 +132,7 @@ class Stages:
         return encoded
 
     def store(self, encoded: EncodedFrame | Records) -> Records:
-        """Write the encoded pictures of a frame and complete its records.
+        """Write the encoded images of a frame and complete its records.
 
         Raises:
             SystemSetupError: The results cannot be written.
@@ -193,7 +193,8 @@ class Stages:
     def _segment(self, decoded: DecodedFrame) -> SegmentedFrame | Records:
         frame, photo, _, timer = decoded
         repeats = self._frozen_frames.count_repeats(photo) if frame.live else 0
-        segmenter, options = self.segmenter, self.options.for_frame(frame)
+        segmenter = self.segmenter
+        options = self.options.for_frame(frame)
         try:
             with timer.stage("field_of_view"):
                 fovs = segmenter.detect_fields(photo, frame.name)
@@ -251,11 +252,11 @@ class Stages:
                 )
                 if self.sheet is not None:
                     first = records[0]
-                    self.sheet.add_pictures(first.source, first.frame, photo, segmentation.mask)
-                # The overlays are the last pictures, because they may be drawn on the photograph.
+                    self.sheet.add_thumbnails(first.source, first.frame, photo, segmentation.mask)
+                # The overlays are the last images, because they may be drawn on the photograph.
                 for part, file in sorted(files.items(), key=lambda item: item[0] in _OVERLAYS):
                     stored = texts | record_text(records) if part == "vessels" else texts
-                    contents[file] = dicom.get(part) or encode_picture(
+                    contents[file] = dicom.get(part) or encode_image(
                         segmentation,
                         part,
                         file.suffix,
@@ -266,10 +267,10 @@ class Stages:
                     )
         if self.video is not None:
             with timer.stage("video"):
-                picture = photo
+                drawn = photo
                 if segmentation is not None:
-                    picture = draw_run_overlay(segmentation, self.options)
-                self.video.write(picture, frame.time)
+                    drawn = draw_run_overlay(segmentation, self.options)
+                self.video.write(drawn, frame.time)
             files["video"] = self.video.path
         return EncodedFrame(frame, records, files, contents, timer)
 

@@ -33,8 +33,8 @@ def make_file(
     """Create a file to download.
 
     Args:
-        records: records of the picture.
-        segmentation: vessels of the picture.
+        records: records of the image.
+        segmentation: vessels of the image.
         stem: prefix of the file names.
         options: selected file, and style of the overlay.
     """
@@ -69,7 +69,7 @@ def _record(records: Records, stem: str) -> ResultFile:
 
 
 def _pack(files: tuple[ResultFile, ...]) -> bytes:
-    """Create a ZIP file without compression, because pictures are already compressed."""
+    """Create a ZIP file without compression, because images are already compressed."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for file in files:

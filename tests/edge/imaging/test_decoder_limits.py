@@ -175,12 +175,9 @@ def test_decode_photo_large_16_bit_colour_png_raises() -> None:
     assert caught.value.code == "too_large"
 
 
-@pytest.mark.parametrize(("bits", "colour", "row_bytes"), [(8, 6, 40_000), (16, 4, 40_000)])
-def test_decode_photo_large_png_with_transparency_raises(
-    bits: int, colour: int, row_bytes: int
-) -> None:
+def test_decode_photo_large_16_bit_png_with_transparency_raises() -> None:
     with pytest.raises(PhotoError) as caught:
-        decode_photo(make_large_png(bits, colour, row_bytes))
+        decode_photo(make_large_png(16, 4, 40_000))
     assert caught.value.code == "too_large"
 
 

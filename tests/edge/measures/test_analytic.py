@@ -88,9 +88,9 @@ def test_koch_curve_has_expected_dimension() -> None:
         parts = np.stack([start, start + third, peak, start + 2 * third], 1)
         curve = np.append(parts.ravel(), curve[-1])
     points = np.stack([curve.real * 2187 + 60, curve.imag * 2187 + 1400], 1)
-    picture = np.zeros((2300, 2300), np.uint8)
-    cv2.polylines(picture, [np.rint(points).astype(np.int32)], False, 255)
-    assert box_counting_dimension(picture, 2300) == pytest.approx(1.2619, abs=0.05)
+    image = np.zeros((2300, 2300), np.uint8)
+    cv2.polylines(image, [np.rint(points).astype(np.int32)], False, 255)
+    assert box_counting_dimension(image, 2300) == pytest.approx(1.2619, abs=0.05)
 
 
 @pytest.mark.parametrize("radius", [60.0, 110.0])

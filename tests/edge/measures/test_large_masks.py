@@ -12,7 +12,7 @@ import pytest
 
 from edgeseg.evaluation.structure import compare_structure
 from edgeseg.imaging.arrays import Mask
-from edgeseg.measures import curves, measure_vessels, network, picture_rows
+from edgeseg.measures import curves, image_rows, measure_vessels, network
 from edgeseg.measures.distances import DistanceMap
 from edgeseg.synthetic import generate_photo
 
@@ -25,8 +25,8 @@ PRINT_PEAK = (
 
 
 def use_bands(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
-    monkeypatch.setattr(picture_rows, "_MAX_WHOLE_PIXELS", 1)
-    monkeypatch.setattr(picture_rows, "_BAND_ROWS", rows)
+    monkeypatch.setattr(image_rows, "_MAX_WHOLE_PIXELS", 1)
+    monkeypatch.setattr(image_rows, "_BAND_ROWS", rows)
 
 
 @pytest.mark.parametrize("rows", [7, 100])

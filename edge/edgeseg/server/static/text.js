@@ -6,7 +6,7 @@ export const QUALITY_REASONS = {
     dark: "too dark",
     overexposed: "overexposed",
     hazy: "hazy: the contrast is low",
-    small: "the retina is too small in the picture",
+    small: "the retina is too small in the image",
     cropped: "a large part of the retina is cut off",
     unusual_colours: "unusual colours, such as swapped channels",
     not_a_colour_photograph: "not a colour photograph",

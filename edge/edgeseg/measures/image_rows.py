@@ -1,4 +1,4 @@
-"""Large pictures that are processed in bands of rows, so that few copies are in memory."""
+"""Large images that are processed in bands of rows, so that few copies are in memory."""
 
 from typing import Protocol
 
@@ -16,8 +16,8 @@ BLUR = 0.5
 """Standard deviation in pixels of the Gaussian that blurs a binary mask."""
 
 
-class PictureRows(Protocol):
-    """Picture with values from 0 to 1 that is read in bands of rows."""
+class ImageRows(Protocol):
+    """Image with values from 0 to 1 that is read in bands of rows."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -62,8 +62,8 @@ class BlurredMask:
         return np.asarray(np.multiply(values, np.float32(1 / 255), dtype=np.float32))
 
 
-def split_picture(shape: tuple[int, ...]) -> list[slice]:
-    """Return the bands of rows in which a picture is processed: all rows, or bands of 512 rows.
+def split_image(shape: tuple[int, ...]) -> list[slice]:
+    """Return the bands of rows in which an image is processed: all rows, or bands of 512 rows.
 
     Args:
         shape: height and width in pixels.
@@ -78,8 +78,8 @@ def select_rows(rows: npt.NDArray[np.generic], band: slice, height: int) -> npt.
 
     Args:
         rows: (N,) position of each point, in rows.
-        band: band of `split_picture`.
-        height: height of the picture.
+        band: band of `split_image`.
+        height: height of the image.
     """
     is_selected = np.ones(len(rows), bool)
     if band.start > 0:

@@ -1,4 +1,4 @@
-"""Encoding of the result pictures of a photograph."""
+"""Encoding of the result images of a photograph."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
@@ -14,12 +14,12 @@ from edgeseg.segmentation import Segmentation
 PhotoUse: TypeAlias = Literal["keep", "restore", "change"]
 """Use of a photograph's memory for drawing.
 
-`keep`: pictures are drawn on copies. `restore`: a picture is drawn on the photograph, which is
+`keep`: images are drawn on copies. `restore`: an image is drawn on the photograph, which is
 restored. `change`: the photograph is not required any more.
 """
 
 
-def encode_picture(
+def encode_image(
     segmentation: Segmentation,
     part: str,
     suffix: str,
@@ -28,16 +28,16 @@ def encode_picture(
     measured: Sequence[Measures] = (),
     photo_use: PhotoUse = "keep",
 ) -> bytes:
-    """Return one result picture as the bytes of a file.
+    """Return one result image as the bytes of a file.
 
     Args:
         segmentation: vessels of the photograph.
-        part: picture to encode.
+        part: image to encode.
         suffix: suffix of the file, `.png` or `.jpg`.
         texts: keys and values to store in the file.
         options: options of the run, for the style of the overlay.
         measured: measurements of the fields of view.
-        photo_use: whether pictures may be drawn on the photograph itself.
+        photo_use: whether images may be drawn on the photograph itself.
     """
     stored = dict(texts)
     if part == "vessels":

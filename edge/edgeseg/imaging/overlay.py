@@ -62,7 +62,11 @@ def draw_overlay(
 
 @contextmanager
 def overlay_in_place(
-    photo: Photo, mask: Mask, opacity: float | None = None, style: OverlayStyle = "outline"
+    photo: Photo,
+    mask: Mask,
+    colour: tuple[int, int, int] = VESSEL,
+    opacity: float | None = None,
+    style: OverlayStyle = "outline",
 ) -> Iterator[Photo]:
     """Draw a mask on the photograph itself, and restore the photograph at the end.
 
@@ -71,6 +75,7 @@ def overlay_in_place(
     Args:
         photo: (H, W, 3) uint8 RGB, writeable.
         mask: (H, W) uint8, nonzero for pixels to mark.
+        colour: RGB colour of the mark.
         opacity: weight of the colour, 0 to 1; None to use the default of the style.
         style: line around the mask, or tint of its pixels.
 
@@ -79,7 +84,7 @@ def overlay_in_place(
     bands = list(row_bands(len(photo)))
     saved = [photo[rows][_marked_pixels(mask, rows, style) != 0] for rows in bands]
     try:
-        yield draw_overlay(photo, mask, opacity=opacity, style=style, in_place=True)
+        yield draw_overlay(photo, mask, colour, opacity, style, in_place=True)
     finally:
         for rows, pixels in zip(bands, saved, strict=True):
             photo[rows][_marked_pixels(mask, rows, style) != 0] = pixels

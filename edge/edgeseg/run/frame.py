@@ -54,6 +54,8 @@ class Frame:
         eye: eye from a manifest or the metadata; an option takes precedence.
         eye_source: origin of `eye`; None if unknown.
         dicom: frame of a DICOM file; None for other files.
+        estimate_memory: function that returns the bytes that are required to process the image; 0
+            if unknown.
     """
 
     source: str
@@ -70,6 +72,7 @@ class Frame:
     eye: Eye | None = None
     eye_source: EyeSource | None = None
     dicom: DicomFrame | None = None
+    estimate_memory: Callable[[], int] = int
 
     @property
     def name(self) -> str:

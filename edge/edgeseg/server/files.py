@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from edgeseg.imaging.encoder import encode_jpeg, encode_png
-from edgeseg.imaging.overlay import draw_overlay
+from edgeseg.imaging.overlay import overlay_in_place
 from edgeseg.run.results.record import Records
 from edgeseg.segmentation import Segmentation
 from edgeseg.server.options import FileOptions
@@ -57,10 +57,10 @@ def _mask(segmentation: Segmentation, stem: str) -> ResultFile:
 
 
 def _overlay(segmentation: Segmentation, stem: str, options: FileOptions) -> ResultFile:
-    drawn = draw_overlay(
+    with overlay_in_place(
         segmentation.photo, segmentation.mask, options.rgb, options.opacity, "fill"
-    )
-    return ResultFile(f"{stem}_overlay.jpg", "image/jpeg", encode_jpeg(drawn))
+    ) as drawn:
+        return ResultFile(f"{stem}_overlay.jpg", "image/jpeg", encode_jpeg(drawn))
 
 
 def _record(records: Records, stem: str) -> ResultFile:

@@ -4,7 +4,6 @@ import hashlib
 import re
 import sys
 import traceback
-from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple
@@ -114,7 +113,7 @@ class UploadSegmenter:
 
     def _frames(self, upload: Upload) -> list[Frame]:
         stem = "" if self.save is None else result_stem(upload)
-        frames = list(split_pages(Frame(upload.name, stem, partial(bytes, upload.data))))
+        frames = list(split_pages(Frame(upload.name, stem, upload.take_data)))
         if len(frames) > MAX_IMAGES:
             raise RequestError(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

@@ -28,6 +28,15 @@ def return_freed_memory() -> None:
     _set_options((_MMAP_THRESHOLD, _MIN_MAPPED_BYTES))
 
 
+def release_freed_memory() -> None:
+    """Return the freed memory to the system, as far as the C library is glibc."""
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError):
+        return
+    trim(0)
+
+
 def use_one_arena() -> None:
     """Use one arena for all threads.
 

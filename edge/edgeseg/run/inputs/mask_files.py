@@ -15,6 +15,9 @@ from edgeseg.imaging.arrays import Photo
 from edgeseg.imaging.decoder import MAX_FILE_BYTES
 from edgeseg.imaging.file_headers import peek_header
 from edgeseg.imaging.photo import decode_photo, photo_stem, read_photo_bytes
+from edgeseg.imaging.required_memory import estimate_file
+from edgeseg.imaging.size_limits import MAX_REQUIRED_BYTES
+from edgeseg.system.memory_budget import MemoryBudget
 from edgeseg.system.regular_files import open_regular_file
 
 _MASK_STEM = re.compile(
@@ -41,6 +44,8 @@ _BRIGHT = 127
 _GREY_LEVELS = (32, 223)  # range of grey levels between dark and bright
 _SAMPLED_SIDE = 1000  # maximum side in pixels; larger images are sampled
 
+_decoding_budget = MemoryBudget(MAX_REQUIRED_BYTES)  # a folder is scanned by several threads
+
 
 def is_mask(path: Path) -> bool:
     """Return whether an image is a mask instead of a photograph.
@@ -56,11 +61,17 @@ def is_mask(path: Path) -> bool:
             return False
         if not is_named and _is_colour_jpeg(path):
             return False
-        image = decode_photo(read_photo_bytes(path))
-        step = max(1, max(image.shape) // _SAMPLED_SIDE)
-        return _is_mask_image(image[::step, ::step], is_named)
+        return _is_mask_image(_read_sample(path), is_named)
     except (OSError, PhotoError):
         return False
+
+
+def _read_sample(path: Path) -> Photo:
+    """Read an image file and return its pixels, or a sample of the pixels of a large image."""
+    with _decoding_budget.reserve(estimate_file(path)):
+        image = decode_photo(read_photo_bytes(path))
+        step = max(1, max(image.shape) // _SAMPLED_SIDE)
+        return image if step == 1 else image[::step, ::step].copy()
 
 
 def _may_be_mask(path: Path) -> bool:

@@ -49,7 +49,10 @@ def encode_image(
         return encode_png(drawn, stored, in_place=True)
     if photo_use == "restore":
         with overlay_in_place(
-            segmentation.photo, segmentation.mask, options.overlay_opacity, options.overlay_style
+            segmentation.photo,
+            segmentation.mask,
+            opacity=options.overlay_opacity,
+            style=options.overlay_style,
         ) as drawn:
             return _encode_overlay(drawn, suffix, stored, in_place=False)
     drawn = draw_run_overlay(segmentation, options, photo_use == "change")

@@ -7,6 +7,7 @@ from functools import partial
 from edgeseg.errors import PhotoError
 from edgeseg.imaging.decoder import unpack_gzip
 from edgeseg.imaging.file_signatures import SIGNATURE_BYTES, is_dicom
+from edgeseg.imaging.required_memory import estimate_bytes
 from edgeseg.imaging.tiff_pages import TIFF_SIGNATURES, list_tiff_pages, select_tiff_page
 from edgeseg.run.frame import Frame, Payload
 from edgeseg.run.sources.dicom_frames import is_gzipped_dicom, raise_error, split_dicom
@@ -33,6 +34,7 @@ def split_pages(frame: Frame) -> Iterator[Frame]:
         del data
         yield single
         return
+    frame = replace(frame, estimate_memory=partial(int, estimate_bytes(data, len(data))))
     pages = list_tiff_pages(data)
     warnings = frame.warnings
     if pages.skipped:

@@ -71,7 +71,7 @@ def _read_file(data: bytes, folder: Path) -> object:
         raise CheckError(f"skipped: {kind}")
     photographs = Photographs([Input(str(file), file.stem, file)])
     images = []
-    for frame in photographs.frames(StopRequest()):
+    for frame in filter(None, photographs.frames(StopRequest())):
         payload = frame.load()
         assert isinstance(payload, bytes)
         images.append(decode_photo(payload, frame.name))

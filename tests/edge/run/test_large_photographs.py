@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from edgeseg.imaging.encoder import encode_jpeg
@@ -16,7 +17,7 @@ from edgeseg.synthetic import generate_photo
 @pytest.mark.slow
 def test_run_of_two_large_photographs_requires_less_than_a_gigabyte(tmp_path: Path) -> None:
     photo = cv2.resize(generate_photo(3, 2000).photo, (10_000, 10_000))
-    data = encode_jpeg(photo)
+    data = encode_jpeg(np.asarray(photo, np.uint8))
     for name in ("first.jpg", "second.jpg"):
         (tmp_path / name).write_bytes(data)
     # ru_maxrss would include the memory of the test process, because the child was forked from it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from pathlib import Path
@@ -120,16 +121,25 @@ class Segmentation:
         ]
         return reduce(np.maximum, maps)
 
+    def probability_bands(self) -> Iterator[tuple[slice, Probability]]:
+        """Yield bands of rows with their probability, limited to 0 to 1.
+
+        For a large photograph, this requires less memory than `probability`.
+        """
+        height, width = self.mask.shape
+        frame = Box(0, 0, width, height)
+        maps: list[ResizedProbability] = []
+        for result in self.inferred:
+            inside = result.fov.mask
+            maps.append(ResizedProbability(result.probability, result.placement, inside, frame))
+        for rows in row_bands(height):
+            yield rows, reduce(np.maximum, [resized.read(rows) for resized in maps])
+
     def probability_levels(self) -> npt.NDArray[np.uint16]:
         """Return the probability as (H, W) uint16, 65535 for 1; 0 outside the fields of view."""
-        levels = np.zeros(self.mask.shape, np.uint16)
-        for result in self.inferred:
-            box = result.fov.box
-            rows = ResizedProbability(result.probability, result.placement, result.fov.mask, box)
-            crop = levels[box.rows, box.columns]
-            for band in row_bands(box.height):
-                scaled = (rows.read(band) * 65535).round().astype(np.uint16)
-                np.maximum(crop[band], scaled, out=crop[band])
+        levels = np.empty(self.mask.shape, np.uint16)
+        for rows, probability in self.probability_bands():
+            levels[rows] = (probability * 65535).round()
         return levels
 
     @property

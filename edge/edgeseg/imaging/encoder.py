@@ -1,13 +1,15 @@
 """Encoding of PNG files (OpenCV) and JPEG files (libjpeg-turbo) with text entries."""
 
-from collections.abc import Mapping
+import struct
+import zlib
+from collections.abc import Iterable, Mapping
 
 import cv2
 import numpy as np
 import simplejpeg
 
 from edgeseg.imaging.arrays import Photo, row_bands
-from edgeseg.imaging.file_text import insert_jpeg_text, insert_png_text
+from edgeseg.imaging.file_text import PNG_SIGNATURE, insert_jpeg_text, insert_png_text, png_chunk
 from edgeseg.imaging.sample_range import Samples
 
 # Masks compress well without a filter. With an explicit compression level, OpenCV uses a slower
@@ -47,6 +49,28 @@ def encode_png(
     if not success:
         raise TypeError(f"OpenCV cannot encode an array {image.shape} {image.dtype} as PNG")
     return insert_png_text(encoded.data, texts or {})
+
+
+def encode_png_bands(bands: Iterable[Photo], width: int, height: int) -> bytes:
+    """Encode the bands of a large image as a PNG file, without the whole image in memory.
+
+    Args:
+        bands: (rows, width, 3) uint8 RGB, from top to bottom.
+        width: width of the image.
+        height: height of the image.
+    """
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits, RGB
+    packer = zlib.compressobj(1)
+    chunks = [PNG_SIGNATURE, png_chunk(b"IHDR", header)]
+    for band in bands:
+        pixels = band.reshape(len(band), 3 * width)
+        filtered = np.empty((len(band), 1 + 3 * width), np.uint8)
+        filtered[:, 0] = 1  # filter "Sub": difference to the pixel on the left
+        filtered[:, 1:4] = pixels[:, :3]
+        np.subtract(pixels[:, 3:], pixels[:, :-3], out=filtered[:, 4:])
+        chunks.append(png_chunk(b"IDAT", packer.compress(filtered.data)))
+    chunks += [png_chunk(b"IDAT", packer.flush()), png_chunk(b"IEND", b"")]
+    return b"".join(chunks)
 
 
 def _swap_colours(image: Samples, in_place: bool) -> Samples:

@@ -18,12 +18,14 @@ class DistanceMap:
 
     Args:
         mask: (H, W) uint8 {0, 255}.
+        precision: size of OpenCV's distance mask.
     """
 
-    def __init__(self, mask: Mask) -> None:
+    def __init__(self, mask: Mask, precision: int = cv2.DIST_MASK_5) -> None:
         self._mask = mask
+        self._precision = precision
         self._bands = split_image(mask.shape)
-        self._whole = _distances(mask) if len(self._bands) == 1 else None
+        self._whole = self._compute(mask) if len(self._bands) == 1 else None
 
     def at(self, rows: Indices, columns: Indices) -> Distances:
         """Return the distances at pixels, (N,) float32.
@@ -53,11 +55,10 @@ class DistanceMap:
         while True:
             top = max(0, band.start - margin)
             part = self._mask[top : band.stop + margin]
-            values = _distances(part)[band.start - top : band.stop - top]
+            values = self._compute(part)[band.start - top : band.stop - top]
             if len(part) == len(self._mask) or values.max() <= margin:
                 return values
             margin *= 4
 
-
-def _distances(mask: Mask) -> Distances:
-    return np.asarray(cv2.distanceTransform(mask, cv2.DIST_L2, cv2.DIST_MASK_5), np.float32)
+    def _compute(self, mask: Mask) -> Distances:
+        return np.asarray(cv2.distanceTransform(mask, cv2.DIST_L2, self._precision), np.float32)

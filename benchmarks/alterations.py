@@ -95,17 +95,20 @@ def draw_frame_line(colour: Colour, width: int, distance: int, photo: Photo) -> 
 
 def add_label_bar(at_bottom: bool, photo: Photo) -> Altered:
     """Add a white bar with text."""
-    height, scale = max(24, len(photo) // 12), len(photo) / 600
+    height = max(24, len(photo) // 12)
+    scale = len(photo) / 600
     altered = add_margin((0, height, 0, 0) if at_bottom else (height, 0, 0, 0), WHITE, photo)
     baseline = height * 3 // 4 + (len(photo) if at_bottom else 0)
-    text, thickness = "OD 45 deg 2026-01-31", max(1, round(2 * scale))
+    text = "OD 45 deg 2026-01-31"
+    thickness = max(1, round(2 * scale))
     cv2.putText(altered.photo, text, (height, baseline), 0, scale, (0, 0, 0), thickness)
     return altered
 
 
 def draw_arrow(corner: int, photo: Photo) -> Altered:
     """Draw a white arrow from a corner to the rim of the field."""
-    drawn, size = photo.copy(), np.array(photo.shape[1::-1])
+    drawn = photo.copy()
+    size = np.array(photo.shape[1::-1])
     direction = np.array([corner % 2, corner // 2])
     start = np.abs(direction * (size - 1) - 5).astype(int)
     end = (start + 0.16 * (size / 2 - start)).astype(int)
@@ -128,7 +131,7 @@ def make_grey(photo: Photo) -> Altered:
 
 
 def subtract_local_mean(share: float, photo: Photo) -> Altered:
-    """Subtract a Gaussian mean, as for the training on diabetic retinopathy (Graham 2015).
+    """Subtract a Gaussian mean, as networks for diabetic retinopathy do (Graham 2015).
 
     Args:
         share: sigma relative to the width of the photograph.

@@ -6,11 +6,15 @@ Margins, frame lines, labels, arrows and grey surrounds are added to each photog
 are changed, or several photographs are placed in one image. The script prints a Markdown table
 with the worst values for each data set and alteration:
 
-    fields      Number of images with a wrong number of fields.
-    both masks  Lowest Dice between the mask of the original and that of the altered photograph.
-    manual      Largest difference between the Dice of both masks, each against the manual mask. A
-                positive value is a loss. Painted pixels are not counted.
-    surround    Largest number of vessel pixels more than 2 pixels outside the original's field.
+    fields compared         Number of compared fields of view.
+    wrong number of fields  Number of these fields in images in which more or fewer fields of view
+                            were detected.
+    both masks              Lowest Dice between the mask of the original and that of the altered
+                            photograph.
+    manual                  Largest difference between the Dice of both masks, each against the
+                            manual mask. A positive value is a loss. Painted pixels are not counted.
+    surround                Largest number of vessel pixels more than 2 pixels outside the
+                            original's field.
 
 With `--jpeg`, the originals and the altered photographs are saved as JPEG files of this quality.
 """
@@ -32,7 +36,7 @@ from edgeseg.imaging.arrays import Box, Mask, Photo
 from edgeseg.imaging.photo import decode_photo
 from edgeseg.segmenter import Segmenter
 
-Row = tuple[str, str]  # data set and kind of alteration
+Row = tuple[str, str]  # data set and alteration
 
 _GROUP = 4  # maximum number of photographs in one image, and in memory
 
@@ -218,14 +222,14 @@ def print_table(outcomes: dict[Row, list[Outcome]]) -> None:
         "manual | surround |"
     )
     click.echo("|---|---|---|---|---|---|---|")
-    for (data_set, kind), compared in outcomes.items():
+    for (data_set, alteration), compared in outcomes.items():
         differ = sum(outcome.fields_differ for outcome in compared)
         both = min(outcome.both_masks for outcome in compared)
         loss = max((outcome.loss for outcome in compared), key=abs)
         surround = max(outcome.surround for outcome in compared)
         click.echo(
-            f"| {data_set} | {kind} | {len(compared)} | {differ} | {both:.3f} | {loss:+.4f} | "
-            f"{surround} |"
+            f"| {data_set} | {alteration} | {len(compared)} | {differ} | {both:.3f} | "
+            f"{loss:+.4f} | {surround} |"
         )
 
 

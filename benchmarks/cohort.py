@@ -2,7 +2,7 @@
 
     python benchmarks/cohort.py DATA FOLDER --count 20000 --workers 2
 
-DATA contains DRIVE/ and STARE/ in their published layouts. One percent of the inputs are damaged.
+DATA contains DRIVE/ and STARE/ in their published layouts. One percent of the inputs are truncated.
 Folders and names have accents and spaces. The result is one JSON object with the photographs per
 second, the resident memory of the workers over the run, and the numbers of rows and failures. The
 rate excludes the time for collecting the inputs and starting the workers.
@@ -32,7 +32,7 @@ def make_tree(data: Path, folder: Path, count: int) -> set[str]:
     """
     photographs = sorted(data.glob("DRIVE/*/images/*.tif"))
     photographs += sorted(data.glob("STARE/stare-images/*.ppm.gz"))
-    broken: set[str] = set()
+    truncated: set[str] = set()
     for number in range(count):
         source = photographs[number % len(photographs)]
         suffix = "".join(source.suffixes)
@@ -43,10 +43,10 @@ def make_tree(data: Path, folder: Path, count: int) -> set[str]:
         path.parent.mkdir(parents=True, exist_ok=True)
         if number % 100 == 50:
             path.write_bytes(source.read_bytes()[:3000])
-            broken.add(path.name)
+            truncated.add(path.name)
         else:
             path.symlink_to(source)
-    return broken
+    return truncated
 
 
 def sample_memory(process: psutil.Process) -> tuple[float, list[float]]:
@@ -86,7 +86,7 @@ def processing_rate(output: Path, workers: int) -> float:
     return counted / max(seconds, 1e-3)
 
 
-def describe(samples: list[tuple[float, list[float]]]) -> dict[str, object]:
+def summarize_memory(samples: list[tuple[float, list[float]]]) -> dict[str, object]:
     """Return the peak memory of a worker and of the main process in each tenth of the run."""
     step = -(-len(samples) // 10)
     tenths = [samples[start : start + step] for start in range(0, len(samples), step)]
@@ -105,7 +105,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--measures", action="store_true")
     arguments = parser.parse_args()
-    broken = make_tree(arguments.data.resolve(), arguments.folder / "in", arguments.count)
+    truncated = make_tree(arguments.data.resolve(), arguments.folder / "in", arguments.count)
     output = arguments.folder / "out"
     command = [sys.executable, "-m", "edgeseg", "batch", str(arguments.folder / "in"), "-o",
                str(output), "--no-masks", "--workers", str(arguments.workers), "--threads",
@@ -119,12 +119,12 @@ def main() -> None:
         "inputs": arguments.count,
         "rows": len(rows),
         "failed": len(failed),
-        "right_ones_failed": failed == broken,
+        "only_truncated_failed": failed == truncated,
         "exit_code": exit_code,
         "workers": arguments.workers,
         "seconds": round(seconds, 1),
         "photographs_per_s": round(processing_rate(output, arguments.workers), 2),
-        **describe(samples),
+        **summarize_memory(samples),
     }
     print(json.dumps(result))  # noqa: T201 - output of the script
 

@@ -30,6 +30,7 @@ from edgeseg.batch.job_input import InputFile, JobInput, encode_inputs
 from edgeseg.batch.messages import PhotographDone
 from edgeseg.batch.parts import InputRange
 from edgeseg.batch.progress import JobProgress
+from edgeseg.batch.shard_run import ShardRun
 from edgeseg.system.signals import StopRequest
 
 TASK_SIZE = 32
@@ -82,7 +83,8 @@ def simulate(folder: Path, tasks: int, workers: int, sleep: float) -> dict[str, 
 
     with open_client(f"local:{workers}") as client:
         progress = JobProgress(count, sample)
-        executor = DaskExecutor(client, folder, job, inputs, progress, StopRequest(), print)
+        run = ShardRun(folder, job, inputs, progress, StopRequest(), print)
+        executor = DaskExecutor(client, run)
         ranges = (InputRange(i, i + TASK_SIZE) for i in range(0, count, TASK_SIZE))
         start = time.perf_counter()
         executor.run(ranges)

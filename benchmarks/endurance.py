@@ -73,7 +73,7 @@ def measure(command: Sequence[str], frames: int, samples: int) -> list[Usage]:
         samples: number of measurements.
 
     Raises:
-        click.ClickException: a frame was not segmented, or the command failed.
+        click.ClickException: A frame was not segmented, or the command failed.
     """
     jpegs = [encode_jpeg(generate_photo(seed, SIDE).photo) for seed in range(PHOTOGRAPHS)]
     rows: list[Usage] = []
@@ -124,7 +124,8 @@ def find_growth(rows: Sequence[Usage], limit: float) -> list[str]:
         rows: measurements in the order of their frames.
         limit: largest allowed growth of the memory in per cent, without the index of the video.
 
-    Returns: One line per resource that grew; empty if no resource grew.
+    Returns:
+        One line per resource that grew; empty if no resource grew.
     """
     last = rows[-1]
     first = next(row for row in rows if row.frames >= WARM_UP_SHARE * last.frames)

@@ -71,7 +71,10 @@ def main(folder: Path, count: int, rounds: int, baseline: str | None) -> None:
         outputs = [Path(temporary) / name for name in commands]
         floor_ms = measure_floor(photographs, outputs[0])
         different = count_different_masks(outputs[0], outputs[-1])
-    medians = {name: FolderRun(*map(median, zip(*of, strict=True))) for name, of in runs.items()}
+    medians = {
+        name: FolderRun(*map(median, zip(*rounds_run, strict=True)))
+        for name, rounds_run in runs.items()
+    }
     for name, run in medians.items():
         click.echo(
             f"{name}: {run.per_second:.2f} photographs/s, {run.core_ms:.0f} core-ms per "

@@ -87,7 +87,7 @@ class KilledCommand:
         """Run the command to its end and return its time in seconds.
 
         Raises:
-            click.ClickException: the command failed.
+            click.ClickException: The command failed.
         """
         start = time.monotonic()
         code = self.start(folder).wait()
@@ -116,7 +116,7 @@ def check_result(file: Path, expected: bytes) -> str:
     return "" if is_beginning else "differs"
 
 
-def check_picture(file: Path, _expected: bytes) -> str:
+def check_image(file: Path, _expected: bytes) -> str:
     """Check that a mask, an overlay or an overlay video is complete."""
     if file.suffix == ".mp4":
         capture = cv2.VideoCapture(str(file))
@@ -195,7 +195,7 @@ def list_commands(folder: Path, model: Path, checkpoint: Path) -> Mapping[str, K
             (*run, str(folder / "photographs"), *options), "-o", check_result, check_equal
         ),
         "stream": KilledCommand(
-            (*run, "-", "--frames"), "-o", check_picture, None, folder / "stream.mjpeg"
+            (*run, "-", "--frames"), "-o", check_image, None, folder / "stream.mjpeg"
         ),
         "batch": KilledCommand(
             ("batch", str(folder / "photographs"), "--model", str(model), "--resume", "--measures"),

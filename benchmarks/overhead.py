@@ -8,8 +8,7 @@ the clock frequency cancel out. Each value is the median of all rounds.
     start-up    Time of `edgeseg run PHOTOGRAPH` (mask and overlay, whole process) divided by the
                 time of `import numpy, cv2, onnxruntime`. Bound: 2.0.
     memory      Peak resident memory of the same command, minus the peak of a process with the same
-    imports.
-                Bound: 200 MB for one photograph of 8 megapixels.
+                imports. Bound: 200 MB for one photograph of 8 megapixels.
     help        Time of `edgeseg --help` divided by the time of `import click`. Bound: 1.5.
     processing  Time from a decoded photograph to its mask without the network (field of view,
                 preprocessing, postprocessing) divided by the time of one INTER_AREA resize of the
@@ -48,7 +47,8 @@ def main(photograph: Path, threads: int, rounds: int) -> None:
     pin(threads)
     imports = python_statement("import numpy, cv2, onnxruntime")
     cli = python_module("edgeseg.__main__")
-    usage, bare = [*cli, "--help"], python_statement("import click")
+    usage = [*cli, "--help"]
+    bare = python_statement("import click")
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
         run = [*cli, "run", str(photograph), "-o", folder, "--threads", str(threads)]
         turns = take_turns(lambda: total_ms(run), lambda: total_ms(imports), rounds)
@@ -104,7 +104,9 @@ def processing_steps(photograph: Path, threads: int) -> tuple[Measurement, Measu
     from edgeseg.segmenter import Segmenter  # noqa: PLC0415
 
     cv2.setNumThreads(threads)
-    photo, segmenter, buffer = read_photo(photograph), Segmenter(threads=threads), ResizeBuffer()
+    photo = read_photo(photograph)
+    segmenter = Segmenter(threads=threads)
+    buffer = ResizeBuffer()
     result = segmenter.segment(photo).inferred[0]
     target = (result.placement.target.width, result.placement.target.height)
     crop = photo[result.fov.box.rows, result.fov.box.columns]

@@ -30,8 +30,8 @@ def main(files: list[str]) -> None:
 
     geometry = GeometricalVBMs()
     for file in files:
-        picture = np.squeeze(imread(file))
-        grey = picture if picture.ndim == 2 else picture.max(axis=2)
+        image = np.squeeze(imread(file))
+        grey = image if image.ndim == 2 else image.max(axis=2)
         mask = (grey > 127).astype(np.float64)
         skeleton = skeletonize(mask > 0).astype(np.float64)
         ends, branches, _, _ = geometry.compute_particular_points(skeleton)

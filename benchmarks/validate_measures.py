@@ -187,7 +187,7 @@ def measure_agreement(root: Path, name: str, segmenter: Segmenter) -> Iterator[s
 
 def measure_repeatability(root: Path, name: str, segmenter: Segmenter) -> Iterator[str]:
     """Yield a row per measurement with the intraclass correlation under each change."""
-    tables: dict[str, Table] = {"": [], **{change: [] for change in CHANGES}}
+    tables: dict[str, Table] = {label: [] for label in ("", *CHANGES)}
     for pair in open_data(f"{name}:{root / FOLDERS[name]}", "test").pairs:
         photo = pair.load().photo
         tables[""].append(figures(segmenter.segment(photo).measures()[0]))

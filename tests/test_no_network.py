@@ -136,7 +136,7 @@ def test_serve_opens_no_connection(photograph: Path, tmp_path: Path) -> None:
     assert tracing.stderr is not None
     try:
         url = tracing.stderr.readline().split()[-1]
-        for path in ("segment", "page/picture"):
+        for path in ("segment", "page/image"):
             response = httpx.post(url + path, content=photograph.read_bytes(), timeout=60)
             assert response.status_code == 200
         assert httpx.get(url).status_code == 200

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgeseg.commands.options import reject_repeated_data
 from edgeseg.errors import ModelError, UsageError
 from edgeseg.system.files import check_folders, make_folder, write_atomically
 
@@ -175,12 +176,7 @@ def _check_extras(html: Path | None, figures: Path | None) -> None:
 def _check_data(data: tuple[str, ...], measures: bool) -> None:
     if measures and not data:
         raise UsageError("--measures requires a data set. Add --data NAME:DIR.")
-    names = [spec.partition(":")[0] for spec in data]
-    for name in names:
-        if names.count(name) > 1:
-            raise UsageError(
-                f"--data {name}: given {names.count(name)} times. Give each data set once."
-            )
+    reject_repeated_data([spec.partition(":")[0] for spec in data])
 
 
 def _write_files(

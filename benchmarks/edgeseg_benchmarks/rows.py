@@ -63,7 +63,7 @@ def require_extra(extra: str, option: str, *packages: str) -> None:
         packages: import names of the required packages.
 
     Raises:
-        SystemSetupError: a package is missing.
+        SystemSetupError: A package is missing.
     """
     for package in packages:
         if find_spec(package) is None:

@@ -33,8 +33,8 @@ def run_bench(options: BenchOptions, show: ShowProgress = lambda _: None) -> Ben
         show: callback for the current step.
 
     Raises:
-        UsageError: the name of a data set is unknown.
-        SystemSetupError: a data set, or the extra for `--reference`, is missing.
+        UsageError: The name of a data set is unknown.
+        SystemSetupError: A data set, or the extra for `--reference`, is missing.
     """
     for data in options.data:
         open_data(data, "test")  # report errors before the measurements
@@ -100,7 +100,8 @@ def time_rounds(rows: Sequence[RowRunner], show: ShowProgress) -> int:
 
     A change of the clock frequency then affects all rows equally.
 
-    Returns: Maximum number of rounds of a row.
+    Returns:
+        Maximum number of rounds of a row.
     """
     rounds = max(row.rounds for row in rows)
     for number in range(rounds):

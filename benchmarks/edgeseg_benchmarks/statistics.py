@@ -27,7 +27,8 @@ def median_ratio(times: Sequence[float], reference: Sequence[float]) -> float | 
         times: time of a row in each round.
         reference: time of the other row in each round. Only rounds that both rows have are used.
 
-    Returns: The ratio; None if the rows have no common round.
+    Returns:
+        The ratio; None if the rows have no common round.
     """
     pairs = zip(times, reference, strict=False)
     ratios = [time / other for time, other in pairs if other > 0]

@@ -47,8 +47,8 @@ def tune(model: str, show: ShowProgress = lambda _: None) -> TunedSetup:
         show: callback for the current step.
 
     Raises:
-        ModelError: the model does not exist.
-        SystemSetupError: the baseline (FP32 in ONNX Runtime with all cores) fails.
+        ModelError: The model does not exist.
+        SystemSetupError: The baseline (FP32 in ONNX Runtime with all cores) fails.
     """
     files = available_precisions(model)
     cards = {precision: file.card for precision, file in files.items()}
@@ -93,7 +93,7 @@ def select_fastest(timings: Sequence[CandidateTiming], rule: Setup) -> Candidate
         rule: setup that `auto` selects without tuning.
 
     Raises:
-        SystemSetupError: all candidates failed.
+        SystemSetupError: All candidates failed.
     """
     valid = {k: each.ratio for k, each in enumerate(timings) if each.ratio and not each.failure}
     if not valid:

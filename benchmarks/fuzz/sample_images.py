@@ -55,7 +55,8 @@ def make_deflated_tiff(rows_per_strip: int = 16) -> bytes:
     for top in range(0, SIZE[0], rows_per_strip):
         strips.append(zlib.compress(image[top : top + rows_per_strip].tobytes()))
     count = len(strips)
-    offsets, position = [], 8
+    offsets = []
+    position = 8
     for strip in strips:
         offsets.append(position)
         position += len(strip)

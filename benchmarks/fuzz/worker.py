@@ -133,7 +133,8 @@ def read_inputs(task: Task, folder: Path, progress: mmap.mmap) -> None:
             report.findings.append(Finding(number, mutation, detail))
         if now - reported > _REPORT_S or detail:
             _send(report, counts)
-            report, reported = Report(number + 1, {}, 0.0, []), now
+            report = Report(number + 1, {}, 0.0, [])
+            reported = now
             counts.clear()
         if now > end or detail.startswith("memory"):
             break

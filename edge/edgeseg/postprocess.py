@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from edgeseg.imaging.arrays import Mask, Probability, is_large_image, row_bands
+from edgeseg.imaging.arrays import Box, Mask, Probability, is_large_image, row_bands
 from edgeseg.preprocessing.prepare import Placement
 
 
@@ -75,23 +75,86 @@ def threshold_at_photo_size(
     return mask
 
 
+class ResizedProbability:
+    """Network output at the photograph's size, computed in bands of rows.
+
+    Inside the field of view, the values are those of `resize_to_photo`, limited to 0 to 1.
+
+    Args:
+        probability: (size, size) float32, network output.
+        placement: mapping between the photograph and the network input.
+        inside: (H, W) uint8 {0, 255}, field of view.
+        box: part of the photograph to read.
+    """
+
+    def __init__(
+        self, probability: Probability, placement: Placement, inside: Mask, box: Box
+    ) -> None:
+        self.shape = (box.height, box.width)
+        self._box = box
+        self._source = placement.source
+        self._inside = inside
+        source = placement.source
+        resized = _resize_vertically(probability, placement)
+        if not is_large_image((source.height, source.width)):
+            resized = _resize_into(resized, np.empty((source.height, source.width), np.float32))
+        self._resized = resized
+
+    def read(self, rows: slice) -> Probability:
+        """Return some rows of the part, (rows, W) float32, 0 to 1; 0 outside the field of view."""
+        box, source = self._box, self._source
+        values: Probability = np.zeros((rows.stop - rows.start, box.width), np.float32)
+        top, bottom = _overlap(
+            (box.top + rows.start, box.top + rows.stop), (source.top, source.top + source.height)
+        )
+        left, right = _overlap(
+            (box.left, box.left + box.width), (source.left, source.left + source.width)
+        )
+        if top >= bottom or left >= right:
+            return values
+        resized = self._resized[top - source.top : bottom - source.top]
+        if resized.shape[1] != source.width:
+            resized = _resize_into(resized, np.empty((len(resized), source.width), np.float32))
+        first = box.top + rows.start
+        np.copyto(
+            values[top - first : bottom - first, left - box.left : right - box.left],
+            resized[:, left - source.left : right - source.left],
+            where=self._inside[top:bottom, left:right] != 0,
+        )
+        # A quantized output may exceed 1 by one step.
+        return np.clip(values, 0, 1, out=values)
+
+
+def _overlap(first: tuple[int, int], second: tuple[int, int]) -> tuple[int, int]:
+    return max(first[0], second[0]), min(first[1], second[1])
+
+
 def _resize_in_bands(
     probability: Probability, placement: Placement, buffer: ResizeBuffer
 ) -> Iterator[tuple[slice, Probability]]:
     """Yield ranges of rows with their probability: all rows at once, or bands of a large image.
 
-    A large image is first resized vertically. Then each band is resized horizontally, which does
-    not require the rows of other bands. For a small image, resizing all rows at once is faster.
+    For a small image, resizing all rows at once is faster.
     """
     width, height = placement.source.width, placement.source.height
-    target = placement.target
-    part = np.ascontiguousarray(probability[target.rows, target.columns], np.float32)
+    tall = _resize_vertically(probability, placement)
     if not is_large_image((height, width)):
-        yield slice(0, height), _resize_into(part, buffer.reserve(width, height))
+        yield slice(0, height), _resize_into(tall, buffer.reserve(width, height))
         return
-    tall = _resize_into(part, np.empty((height, target.width), np.float32))
     for rows in row_bands(height):
         yield rows, _resize_into(tall[rows], buffer.reserve(width, rows.stop - rows.start))
+
+
+def _resize_vertically(probability: Probability, placement: Placement) -> Probability:
+    """Resize the network output of a large image vertically. Other outputs are only cropped.
+
+    Then each band of rows can be resized horizontally, without the rows of other bands.
+    """
+    source, target = placement.source, placement.target
+    part = np.ascontiguousarray(probability[target.rows, target.columns], np.float32)
+    if not is_large_image((source.height, source.width)):
+        return part
+    return _resize_into(part, np.empty((source.height, target.width), np.float32))
 
 
 def _resize_into(part: Probability, output: Probability) -> Probability:

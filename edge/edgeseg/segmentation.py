@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from pathlib import Path
@@ -10,14 +11,16 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from edgeseg.errors import UsageError
 from edgeseg.field_of_view.detect import FieldOfView
-from edgeseg.imaging.arrays import Mask, Photo, Probability
+from edgeseg.imaging.arrays import Box, Mask, Photo, Probability, row_bands
 from edgeseg.imaging.encoder import encode_jpeg, encode_png
 from edgeseg.imaging.overlay import OverlayStyle, draw_overlay, shrink_photo
-from edgeseg.measures import Eye, Measures, Spacing, measure_vessels
-from edgeseg.postprocess import resize_to_photo
+from edgeseg.measures import Eye, Measures, Spacing
+from edgeseg.measures.measure import field_diameter, measure_field
+from edgeseg.postprocess import ResizedProbability, resize_to_photo
 from edgeseg.preprocessing.prepare import Placement
 from edgeseg.quality import FrameQuality, assess_for_model
 from edgeseg.system.files import make_folder, write_atomically
@@ -66,9 +69,18 @@ class FieldResult:
         Raises:
             UsageError: The spacing is not positive.
         """
-        probability = resize_to_photo(self.probability, self.placement, self.fov.mask)
-        np.clip(probability, 0, 1, out=probability)  # a quantized output may exceed 1 by one step
-        return measure_vessels(self.mask, self.fov, probability, threshold, spacing, eye)
+        inside = self.fov.mask
+        box = Box(*cv2.boundingRect(inside))
+        return measure_field(
+            self.mask[box.rows, box.columns],
+            inside[box.rows, box.columns],
+            box,
+            field_diameter(self.fov, box),
+            ResizedProbability(self.probability, self.placement, inside, box),
+            threshold,
+            spacing,
+            eye,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +120,27 @@ class Segmentation:
             for result in self.inferred
         ]
         return reduce(np.maximum, maps)
+
+    def probability_bands(self) -> Iterator[tuple[slice, Probability]]:
+        """Yield bands of rows with their probability, limited to 0 to 1.
+
+        For a large photograph, this requires less memory than `probability`.
+        """
+        height, width = self.mask.shape
+        frame = Box(0, 0, width, height)
+        maps: list[ResizedProbability] = []
+        for result in self.inferred:
+            inside = result.fov.mask
+            maps.append(ResizedProbability(result.probability, result.placement, inside, frame))
+        for rows in row_bands(height):
+            yield rows, reduce(np.maximum, [resized.read(rows) for resized in maps])
+
+    def probability_levels(self) -> npt.NDArray[np.uint16]:
+        """Return the probability as (H, W) uint16, 65535 for 1; 0 outside the fields of view."""
+        levels = np.empty(self.mask.shape, np.uint16)
+        for rows, probability in self.probability_bands():
+            levels[rows] = (probability * 65535).round()
+        return levels
 
     @property
     def fov(self) -> FieldOfView:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from edgeseg.commands.options import reject_nan
+from edgeseg.commands.options import json_option, reject_nan, reject_repeated_data
 from edgeseg.console import print_line
 from edgeseg.datasets import DataSet, open_data
 from edgeseg.errors import ModelError, UsageError
@@ -105,7 +105,7 @@ PRECISIONS: dict[str, tuple[Precision, ...]] = {
     help="Write an HTML report with all checks and, for each file, the photograph whose mask "
     "changed most.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@json_option
 def convert(
     checkpoint: Path,
     folder: Path | None,
@@ -195,13 +195,8 @@ def _check_calibration(precisions: Sequence[Precision], specs: Sequence[str]) ->
 
 def _open_data_sets(specs: Sequence[str]) -> tuple[DataSet, ...]:
     data_sets = tuple(open_data(spec, "test") for spec in specs)
-    names = [data_set.name for data_set in data_sets]
+    reject_repeated_data([data_set.name for data_set in data_sets])
     for data_set in data_sets:
-        name = data_set.name
-        if names.count(name) > 1:
-            raise UsageError(
-                f"--data {name}: given {names.count(name)} times. Give each data set once."
-            )
         if data_set.notice:
             print_line(f"edgeseg: {data_set.name}: {data_set.notice}", err=True)
     return data_sets

@@ -55,8 +55,8 @@ def select_map(outputs: object, spec: OutputSpec, frame: Sequence[int]) -> tuple
         it was enlarged.
 
     Raises:
-        SizeError: no map matches the photograph's size.
-        ModelError: the output does not exist, is ambiguous, or has several channels.
+        SizeError: No map matches the photograph's size.
+        ModelError: The output does not exist, is ambiguous, or has several channels.
     """
     height, width = map(int, frame)
     found = list_outputs(outputs, (height, width))
@@ -216,7 +216,7 @@ def _check_channel(channels: Tensor, spec: OutputSpec, output: NetworkOutput) ->
     """Check that the vessel channel exists and is not ambiguous.
 
     Raises:
-        ModelError: the channel is missing or must be given.
+        ModelError: The channel is missing or must be given.
     """
     count = int(channels.shape[1])
     name = output.index if spec.output is None else spec.output

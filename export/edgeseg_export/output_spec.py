@@ -32,7 +32,7 @@ class OutputSpec:
         """Parse `[OUTPUT:]KIND[:CHANNEL]`, or only `OUTPUT` for a logit.
 
         Raises:
-            UsageError: the text is invalid.
+            UsageError: The text is invalid.
         """
         parts = text.split(":")
         channel = None

@@ -37,7 +37,7 @@ def check_model_name(name: str) -> str:
     """Check and return the model name, which must be a valid beginning of a file name.
 
     Raises:
-        UsageError: the name is invalid or too long.
+        UsageError: The name is invalid or too long.
     """
     if name in ("", "..") or Path(name).name != name or not name.isprintable():
         raise UsageError(f"{name!r}: not a valid model name. Give another name with --name.")
@@ -159,8 +159,8 @@ def publish_files(files: Mapping[Path, Path], stale: Collection[Path] = ()) -> N
         stale: outdated files to remove.
 
     Raises:
-        SystemSetupError: a file cannot be written. No file is written, and no temporary file
-        remains.
+        SystemSetupError: A file cannot be written. No file is written, and no temporary file
+            remains.
     """
     for path in (*files, *stale):
         if path.is_dir():

@@ -34,7 +34,7 @@ def read_safetensors(file: Path) -> dict[str, object]:
     """Return a dict from name to tensor.
 
     Raises:
-        ModelError: the file is missing or damaged. The message contains the file name.
+        ModelError: The file is missing or damaged. The message contains the file name.
     """
     try:
         with open_regular_file(file) as stream:
@@ -46,7 +46,8 @@ def read_safetensors(file: Path) -> dict[str, object]:
         tensors: dict[str, object] = {}
         for name, raw in header.items():
             entry = msgspec.json.decode(raw, type=_Entry)
-            dtype, count = DTYPES[entry.dtype], math.prod(entry.shape)
+            dtype = DTYPES[entry.dtype]
+            count = math.prod(entry.shape)
             first, last = entry.data_offsets
             if (
                 not 0 <= first <= last <= len(data) - start

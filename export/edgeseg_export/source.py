@@ -95,8 +95,8 @@ def open_source(file: Path, options: SourceOptions) -> SourceNetwork:
     """Open the network of a checkpoint file.
 
     Raises:
-        ModelError: the file is damaged, contains a pickle, or does not fit the architecture.
-        UsageError: a required option is missing, or an option does not apply.
+        ModelError: The file is damaged, contains a pickle, or does not fit the architecture.
+        UsageError: A required option is missing, or an option does not apply.
     """
     checkpoint = read_safetensors(file) if file.suffix == ".safetensors" else read_tensors(file)
     if "format" in checkpoint and "architecture" in checkpoint:
@@ -189,7 +189,7 @@ def read_preprocessing(file: Path, size: int | None = None) -> PreprocessingConf
         size: working size that replaces the size in the file.
 
     Raises:
-        ModelError: the file cannot be read, or a key is unknown or invalid; the message contains
+        ModelError: The file cannot be read, or a key is unknown or invalid; the message contains
             the file name.
     """
     try:

@@ -43,11 +43,12 @@ def load_weights(
         weights: label of the weights if several sets fit.
         ignored: patterns of names that are not required to match.
 
-    Returns: A note about ignored entries; "" if there are none.
+    Returns:
+        A note about ignored entries; "" if there are none.
 
     Raises:
-        ModelError: the weights are missing, ambiguous or not finite, or have another shape. The
-        message contains the file name.
+        ModelError: The weights are missing, ambiguous or not finite, or have another shape. The
+            message contains the file name.
     """
     expected = network.state_dict()
     fits = list_fits(checkpoint, expected)
@@ -81,8 +82,8 @@ def _select_fit(
     """Select the only set, the set with this label, or the only set without unknown names.
 
     Raises:
-        ModelError: several sets fit.
-        UsageError: no set has this label.
+        ModelError: Several sets fit.
+        UsageError: No set has this label.
     """
     labels = ", ".join(fit.label for fit in fits)
     if label is not None:

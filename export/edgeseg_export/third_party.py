@@ -22,7 +22,7 @@ def call_factory(spec: str) -> nn.Module:
         spec: `module:factory` or `file.py:factory`.
 
     Raises:
-        UsageError: the function cannot be imported, fails, or does not return a torch.nn.Module.
+        UsageError: The function cannot be imported, fails, or does not return a torch.nn.Module.
     """
     module, _, name = spec.rpartition(":")
     factory = getattr(_import_module(module), name, None)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from kill_test import check_files, check_picture, check_result, main
+from kill_test import check_files, check_image, check_result, main
 
 
 def test_check_files_reports_an_incomplete_file(tmp_path: Path) -> None:
@@ -29,9 +29,9 @@ def test_check_result_accepts_table_without_last_rows(
 
 
 @pytest.mark.parametrize("name", ["overlay.mp4", "overlay.jpg", "vessels.png"])
-def test_check_picture_rejects_an_incomplete_file(name: str, tmp_path: Path) -> None:
+def test_check_image_rejects_an_incomplete_file(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"\x89PNG\r\n\x1a\n")
-    assert check_picture(tmp_path / name, b"")
+    assert check_image(tmp_path / name, b"")
 
 
 @pytest.mark.slow

@@ -1,15 +1,18 @@
-"""Model files without a network, for tests of model selection and metadata."""
+"""Model files without a network, result records and a synthetic photograph."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import strategies as st
 
 from edgeseg.models.card import Licence, ModelCard
 from edgeseg.preprocessing.config import PreprocessingConfig, preprocessing_preset
+from edgeseg.run.results.record import ResultRecord
 from edgeseg.synthetic import SyntheticPhoto, generate_photo
 
 CARD = ModelCard(
@@ -84,6 +87,30 @@ def write_model(tmp_path: Path) -> Callable[..., Path]:
         return file
 
     return write
+
+
+def _make_record(**values: Any) -> ResultRecord:
+    record = ResultRecord(
+        source="eye.png",
+        frame=1,
+        fov_index=1,
+        fov_count=1,
+        status="ok",
+        edgeseg_version="0.1.0",
+        model="default",
+        model_sha256="ab" * 32,
+        precision="int8",
+        runtime="onnxruntime",
+        provider="cpu",
+        threshold=0.4,
+    )
+    return msgspec.structs.replace(record, **values)
+
+
+@pytest.fixture(scope="session")
+def make_record() -> Callable[..., ResultRecord]:
+    """Function that creates a result record with the given changes."""
+    return _make_record
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 
 from edgeseg.field_of_view.detect import FieldOfView
 from edgeseg.imaging.arrays import Box, Mask, Probability
-from edgeseg.postprocess import ResizeBuffer, resize_to_photo, threshold_at_photo_size
+from edgeseg.postprocess import (
+    ResizeBuffer,
+    ResizedProbability,
+    resize_to_photo,
+    threshold_at_photo_size,
+)
 from edgeseg.preprocessing.config import PreprocessingConfig
 from edgeseg.preprocessing.prepare import Placement, prepare
 
@@ -55,6 +60,20 @@ def test_mask_is_the_thresholded_probability(
     assert not probability[~counted].any()
     expected = np.where(counted & (probability >= np.float32(threshold)), 255, 0)
     assert np.array_equal(mask, expected)
+
+
+@given(st.data(), placements(), st.integers(0, 99))
+def test_resized_probability_in_bands_equals_resize_to_photo(
+    data: st.DataObject, placement: Placement, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    output = create_output(placement, random)
+    inside: Mask = np.where(random.random(placement.frame) < 0.7, np.uint8(255), np.uint8(0))
+    box = data.draw(boxes(*placement.frame))
+    expected = resize_to_photo(output, placement, inside)[box.rows, box.columns]
+    resized = ResizedProbability(output, placement, inside, box)
+    parts = [resized.read(slice(top, min(top + 5, box.height))) for top in range(0, box.height, 5)]
+    np.testing.assert_array_equal(np.concatenate(parts), expected)
 
 
 @given(st.lists(placements(), min_size=2, max_size=4), st.integers(0, 99))

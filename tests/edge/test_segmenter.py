@@ -95,10 +95,10 @@ def test_segment_two_fields_gives_mask_and_record_of_both(segmenter: Segmenter) 
 
 def test_segment_overlapping_fields_gives_one_record_with_warning(segmenter: Segmenter) -> None:
     eye = generate_photo(0, 240).photo
-    picture = np.zeros((240, 400, 3), np.uint8)
-    picture[:, :240] = eye
-    picture[:, 160:] = np.maximum(picture[:, 160:], eye)
-    (record,) = segmenter.segment(picture).records()
+    image = np.zeros((240, 400, 3), np.uint8)
+    image[:, :240] = eye
+    image[:, 160:] = np.maximum(image[:, 160:], eye)
+    (record,) = segmenter.segment(image).records()
     assert "several_fields" in record.warnings
     assert record.fov_count == 1
 
@@ -235,7 +235,7 @@ def test_segmenter_unknown_runtime_lists_installed_runtimes(tiny_model: Path) ->
     "photo",
     [
         b"",
-        b"no picture",
+        b"not an image",
         "no/such/file.png",
         np.zeros((64, 64, 3), np.uint8),
         np.zeros((64, 64), np.uint8),

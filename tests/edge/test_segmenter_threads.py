@@ -13,7 +13,7 @@ import pytest
 
 import edgeseg
 from edgeseg import Segmenter
-from edgeseg.imaging.arrays import Probability
+from edgeseg.imaging.arrays import Photo, Probability
 from edgeseg.models.catalog import PrecisionChoice
 from edgeseg.synthetic import SyntheticPhoto
 
@@ -39,6 +39,19 @@ class CountingRuntime:
         return np.zeros(photo.shape[1:3], np.float32)
 
 
+def infer_in_threads(segmenter: Segmenter, photo: Photo, callers: int) -> None:
+    """Infer a photograph three times in each of several threads."""
+    prepared = segmenter.prepare(photo)
+    with ThreadPoolExecutor(callers) as pool:
+        list(pool.map(lambda _: segmenter.infer(prepared), range(3 * callers)))
+
+
+@pytest.fixture
+def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the segmenter use four cores."""
+    monkeypatch.setattr(edgeseg.segmenter, "usable_cores", lambda: 4)
+
+
 @pytest.mark.parametrize(
     ("threads", "callers", "expected"), [(None, 1, 4), (None, 2, 2), (None, 8, 1), (3, 4, 3)]
 )
@@ -54,34 +67,28 @@ def test_segmenter_with_several_callers_divides_the_cores(
     assert segmenter.threads == expected
 
 
+@pytest.mark.usefixtures("four_cores")
 @pytest.mark.parametrize(("threads", "expected"), [(1, 4), (3, 2)])
 def test_segmenter_shared_by_threads_limits_parallel_inferences(
     threads: int,
     expected: int,
     tiny_model: Path,
     drawn: SyntheticPhoto,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(edgeseg.segmenter, "usable_cores", lambda: 4)
     runtime = CountingRuntime()
     segmenter = Segmenter(tiny_model, runtime=runtime, threads=threads)
-    prepared = segmenter.prepare(drawn.photo)
-    with ThreadPoolExecutor(12) as pool:
-        list(pool.map(lambda _: segmenter.infer(prepared), range(36)))
+    infer_in_threads(segmenter, drawn.photo, callers=12)
     assert runtime.most == expected
 
 
+@pytest.mark.usefixtures("four_cores")
 @pytest.mark.parametrize(("precision", "expected"), [("fp32", 1), ("int8", 2)])
 def test_segmenter_of_a_large_float_model_infers_once_at_a_time_with_all_cores(
     precision: PrecisionChoice,
     expected: int,
     drawn: SyntheticPhoto,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(edgeseg.segmenter, "usable_cores", lambda: 4)
     runtime = CountingRuntime()
     segmenter = Segmenter("detail", precision, runtime=runtime, threads=4)
-    prepared = segmenter.prepare(drawn.photo)
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: segmenter.infer(prepared), range(12)))
+    infer_in_threads(segmenter, drawn.photo, callers=4)
     assert runtime.most == expected

@@ -62,10 +62,11 @@ def assert_rejected(file: Path, fragment: str = "") -> None:
 
 
 def test_load_checkpoint_restores_every_field(file: Path, trained: Checkpoint) -> None:
-    back = load_checkpoint(file)
-    assert replace(back, weights={}) == replace(trained, weights={})
-    assert list(back.weights) == list(trained.weights)
-    assert all(torch.equal(back.weights[name], weight) for name, weight in trained.weights.items())
+    loaded = load_checkpoint(file)
+    assert replace(loaded, weights={}) == replace(trained, weights={})
+    assert list(loaded.weights) == list(trained.weights)
+    for name, weight in trained.weights.items():
+        assert torch.equal(loaded.weights[name], weight)
 
 
 def test_network_of_loaded_checkpoint_gives_same_logits(file: Path, trained: Checkpoint) -> None:
@@ -106,16 +107,15 @@ def test_save_checkpoint_is_readable_with_weights_only(file: Path) -> None:
     }
 
 
-# Rejected files
-
-
 def test_load_checkpoint_of_damaged_file_raises_only_model_error(file: Path) -> None:
-    data, rng = file.read_bytes(), np.random.default_rng(0)
-    at = data.index(b"data.pkl")
+    data = file.read_bytes()
+    rng = np.random.default_rng(0)
+    record_start = data.index(b"data.pkl")
     for turn in range(50):
         damaged = np.frombuffer(data, np.uint8).copy()
-        start = at if turn % 2 else 0
-        span = 3000 if turn % 2 else len(data)  # half of the flips are in the record, half anywhere
+        # Half of the changes are in the metadata record, the others are anywhere.
+        start = record_start if turn % 2 else 0
+        span = 3000 if turn % 2 else len(data)
         where = start + rng.integers(min(span, len(data) - start), size=1 + turn % 5)
         damaged[where] = rng.integers(256, size=len(where))
         file.write_bytes(damaged.tobytes())
@@ -222,9 +222,8 @@ def test_load_checkpoint_with_weights_of_other_architecture_is_rejected(
 
 
 def test_check_fit_of_huge_architecture_allocates_no_memory(trained: Checkpoint) -> None:
-    large = msgspec.structs.replace(
-        trained.architecture, widths=(8192,) * 8, bridge=8192, blocks=8
-    )  # billions of weights
+    # This architecture has billions of weights.
+    large = msgspec.structs.replace(trained.architecture, widths=(8192,) * 8, bridge=8192, blocks=8)
     weights: dict[str, Tensor] = dict(trained.weights)
     with pytest.raises(ModelError, match="do not fit"):
         check_fit(large, weights)

@@ -50,7 +50,8 @@ class Trap:
 
 @pytest.mark.parametrize("raw", [False, True])
 def test_read_tensors_with_pickled_code_does_not_run_it(tmp_path: Path, raw: bool) -> None:
-    content, mark = {"format": 1, "weights": Trap(tmp_path / "ran")}, tmp_path / "ran"
+    mark = tmp_path / "ran"
+    content = {"format": 1, "weights": Trap(mark)}
     if raw:
         (tmp_path / "x.pt").write_bytes(pickle.dumps(content))
     else:

@@ -114,7 +114,8 @@ def test_cache_pairs_uses_requested_size() -> None:
 
 
 SYNTHETIC = DataSet("synthetic", "validation", (SyntheticPair("one", "validation", 3),))
-EDGE, TINY = preprocessing_preset("edge", 96), architecture_by_name("tiny")
+EDGE = preprocessing_preset("edge", 96)
+TINY = architecture_by_name("tiny")
 
 
 def checkpoint(seed: int) -> Checkpoint:
@@ -136,7 +137,8 @@ def weights_equal(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> boo
 def test_select_best_without_start_scores_original_and_low_resolution(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    best = select(trained := checkpoint(0), None)
+    trained = checkpoint(0)
+    best = select(trained, None)
     assert weights_equal(best.weights, trained.weights)
     output = capsys.readouterr().err
     for size in best.sizes:

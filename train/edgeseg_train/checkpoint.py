@@ -87,7 +87,7 @@ class Checkpoint:
         """Build the network with these weights, in evaluation mode and FP32 on the CPU.
 
         Raises:
-            ModelError: the weights do not fit the architecture.
+            ModelError: The weights do not fit the architecture.
         """
         check_fit(self.architecture, self.weights)
         network = build_network(self.architecture)
@@ -115,7 +115,7 @@ def load_checkpoint(file: Path) -> Checkpoint:
     """Read a checkpoint of `edgeseg train`.
 
     Raises:
-        ModelError: the file is missing or damaged, or contains a pickle or other data. The message
+        ModelError: The file is missing or damaged, or contains a pickle or other data. The message
             contains the file name.
     """
     plain = read_tensors(file)
@@ -159,8 +159,8 @@ def _check_metadata(checkpoint: Checkpoint) -> None:
     """Check the number of metadata entries, and the length and range of their values.
 
     Raises:
-        ModelError: there are too many entries, a text is not one short line, or a Dice is not
-        between 0 and 1.
+        ModelError: There are too many entries, a text is not one short line, or a Dice is not
+            between 0 and 1.
     """
     counts = (len(checkpoint.sizes), len(checkpoint.training_data), len(checkpoint.evidence))
     if max(counts) > MAX_ENTRIES:
@@ -200,7 +200,7 @@ def check_fit(architecture: Architecture, weights: Mapping[str, Tensor]) -> None
     """Check the names and shapes of a state dict, without allocating memory.
 
     Raises:
-        ModelError: a weight is missing, unknown or has a different shape.
+        ModelError: A weight is missing, unknown or has a different shape.
     """
     with torch.device("meta"):
         network = build_network(architecture)
@@ -225,7 +225,7 @@ def check_weight_types(weights: Mapping[str, Tensor], expected: Mapping[str, Ten
         expected: state dict of the network; names that are not in `weights` are ignored.
 
     Raises:
-        ModelError: a weight is complex, boolean, an integer, quantized or sparse.
+        ModelError: A weight is complex, boolean, an integer, quantized or sparse.
     """
     for name in expected.keys() & weights.keys():
         weight = weights[name]

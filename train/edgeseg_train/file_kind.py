@@ -41,7 +41,7 @@ def describe_foreign_file(file: Path) -> str | None:
         file: existing file. Only the first bytes and the names in an archive are read.
 
     Raises:
-        OSError: the file cannot be read.
+        OSError: The file cannot be read.
     """
     with file.open("rb") as stream:
         head = stream.read(HEAD_BYTES)

@@ -49,7 +49,7 @@ class Teacher:
             photo: (H, W, 3) uint8 RGB.
 
         Raises:
-            PhotoError: no field of view was detected.
+            PhotoError: No field of view was detected.
         """
         config = self._checkpoint.preprocessing
         fov = largest_field(detect_fields(photo, config, "photograph"))
@@ -75,7 +75,7 @@ def make_soft_label(teachers: Sequence[Teacher], photo: Photo) -> Probability:
     """Return the mean probability of all teachers and working sizes, (H, W) float32.
 
     Raises:
-        PhotoError: no field of view was detected.
+        PhotoError: No field of view was detected.
     """
     maps = [probability for teacher in teachers for probability in teacher.probabilities(photo)]
     mean: Probability = np.mean(maps, axis=0, dtype=np.float32)

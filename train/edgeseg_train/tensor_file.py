@@ -47,7 +47,7 @@ def read_tensors(file: Path) -> dict[str, object]:
     """Read tensors and plain values from an untrusted file, without executing code.
 
     Raises:
-        ModelError: the file is missing or damaged, contains a pickle, or is not a dictionary.
+        ModelError: The file is missing or damaged, contains a pickle, or is not a dictionary.
     """
     if not file.is_file():
         reason = "not a regular file" if file.exists() else "no such checkpoint file"
@@ -95,7 +95,7 @@ def _check_archive(file: Path) -> None:
     """Check the checksums of a zip archive. `torch.load` ignores checksums.
 
     Raises:
-        zipfile.BadZipFile: a part is damaged. The message contains its name.
+        zipfile.BadZipFile: A part is damaged. The message contains its name.
     """
     if not zipfile.is_zipfile(file):  # PyTorch's old format has no checksums
         return

@@ -194,7 +194,8 @@ def select_best(
         first_pairs: validation photographs at the first working size.
         device: device for the network.
 
-    Returns: Checkpoint with the best interpolated weights, thresholds and validation Dice.
+    Returns:
+        Checkpoint with the best interpolated weights, thresholds and validation Dice.
     """
     pairs = _cache_all_sizes(trained, validation, first_pairs)
     if start_weights is None:
@@ -255,7 +256,8 @@ def choose_thresholds(
         pairs: validation photographs for each working size of the checkpoint.
         device: device for the network.
 
-    Returns: Checkpoint with thresholds and validation Dice.
+    Returns:
+        Checkpoint with thresholds and validation Dice.
     """
     network = checkpoint.network().to(device)
     sizes = []

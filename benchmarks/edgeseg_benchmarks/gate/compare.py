@@ -62,8 +62,8 @@ def skip_reason(key: RowKey, versions: Mapping[str, str], features: Collection[s
         versions: installed packages of the device.
         features: CPU features of the device.
 
-    Returns: The reason; "" if the row is required. Rows with FP32 in ONNX Runtime are always
-    required.
+    Returns:
+        The reason; "" if the row is required. Rows with FP32 in ONNX Runtime are always required.
     """
     if key.runtime != DEFAULT_RUNTIME and key.runtime not in versions:
         return f"{key.runtime} is not installed"

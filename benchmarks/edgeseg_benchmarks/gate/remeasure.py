@@ -33,15 +33,17 @@ def plan_remeasure(
         data: `NAME:DIR`. Synthetic photographs are generated again and need no entry.
         timed: whether a limit for the time is given. If not, fewer rounds are measured.
 
-    Returns: The options, and the data sets of the baseline whose photographs were not given.
+    Returns:
+        The options, and the data sets of the baseline whose photographs were not given.
 
     Raises:
-        UsageError: a model of the baseline is missing, or a model or data set is not in the
+        UsageError: A model of the baseline is missing, or a model or data set is not in the
             baseline.
-        ModelError: a given file does not exist.
-        IncomparableError: this device cannot measure any row of the baseline.
+        ModelError: A given file does not exist.
+        IncomparableError: This device cannot measure any row of the baseline.
     """
-    versions, features = installed_versions(), cpu.cpu_features()
+    versions = installed_versions()
+    features = cpu.cpu_features()
     keys = [row.key for row in baseline.rows if not skip_reason(row.key, versions, features)]
     files: dict[str, str] = {key.model: key.model for key in keys}
     given = _models_by_name(models)

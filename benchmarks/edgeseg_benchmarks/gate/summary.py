@@ -75,7 +75,7 @@ def write_summaries(
         environment: environment variables.
 
     Raises:
-        SystemSetupError: a file cannot be written.
+        SystemSetupError: A file cannot be written.
     """
     text = to_markdown(result)
     if file is not None:

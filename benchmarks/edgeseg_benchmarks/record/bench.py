@@ -47,7 +47,8 @@ class BenchRecord(msgspec.Struct, frozen=True):
 
         The FP32 row of ONNX Runtime is preferred.
 
-        Returns: Dict from data set (`NAME SPLIT`) to drop. The dict is empty for the FP32 row, or
+        Returns:
+            Dict from data set (`NAME SPLIT`) to drop. The dict is empty for the FP32 row, or
             if the report has no FP32 row.
         """
         drops: dict[str, float] = {}
@@ -78,8 +79,8 @@ def read_bench(file: Path) -> BenchRecord:
     """Read a benchmark's JSON file. Unknown keys are ignored.
 
     Raises:
-        SystemSetupError: the file cannot be read.
-        IncomparableError: the file is not a benchmark; the message contains the invalid key.
+        SystemSetupError: The file cannot be read.
+        IncomparableError: The file is not a benchmark; the message contains the invalid key.
     """
     try:
         return decode_bench(read_regular_file(file))
@@ -99,7 +100,7 @@ def decode_bench(data: bytes) -> BenchRecord:
     """Decode a record from JSON.
 
     Raises:
-        ValueError: a key is missing or has an invalid value; the message contains its path.
+        ValueError: A key is missing or has an invalid value; the message contains its path.
     """
     record = msgspec.json.decode(data, type=BenchRecord)
     for row in record.rows:

@@ -54,7 +54,8 @@ def draw_plots(record: BenchRecord, kind: Literal["png", "svg"]) -> dict[str, by
         record: benchmark record.
         kind: file format.
 
-    Returns: Dict from name (as in `CAPTIONS`) to the content of the file.
+    Returns:
+        Dict from name (as in `CAPTIONS`) to the content of the file.
     """
     plots: dict[str, bytes] = {}
     with mpl.rc_context(STYLE):

@@ -1,6 +1,5 @@
 """Client of a row's process: start the process and send requests."""
 
-import signal
 import subprocess
 import tempfile
 import time
@@ -10,6 +9,7 @@ from typing import TypeVar
 import msgspec
 import psutil
 
+from edgeseg.system.process_exit import describe_exit
 from edgeseg_benchmarks.worker.process import RowError, child_environment, python_module, time_limit
 
 T = TypeVar("T")
@@ -68,7 +68,7 @@ class WorkerProcess:
             arguments: keyword arguments of the function.
 
         Raises:
-            RowError: the function failed or took too long, or the process ended unexpectedly.
+            RowError: The function failed or took too long, or the process ended unexpectedly.
         """
         assert self._child.stdin is not None and self._child.stdout is not None
         line = b""
@@ -96,13 +96,7 @@ class WorkerProcess:
             self._child.communicate()
 
     def _describe_death(self) -> str:
-        code = self._child.wait()
-        cause = f"exit code {code}"
-        if code < 0:
-            with suppress(ValueError):
-                cause = f"signal {signal.Signals(-code).name}"
-        if code == -signal.SIGKILL:
-            cause += ", which the system also sends if memory is exhausted"
+        cause = describe_exit(self._child.wait())
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
         return ": ".join([f"the process ended unexpectedly ({cause})", *lines[-1:]])[:500]

@@ -35,7 +35,7 @@ class Ncnn:
 
     Raises:
         SystemSetupError: ncnn or pnnx is not installed.
-        ModelError: the file cannot be converted or loaded.
+        ModelError: The file cannot be converted or loaded.
     """
 
     name = "ncnn"
@@ -108,7 +108,7 @@ def _remove_cast(file: Path) -> str:
     ncnn has no cast from bytes.
 
     Raises:
-        ModelError: the graph contains no cast from bytes.
+        ModelError: The graph contains no cast from bytes.
     """
     lines = file.read_text().splitlines()
     for k, line in enumerate(lines):

@@ -130,7 +130,7 @@ def time_command(
         threads: number of cores for the process; None means the cores of this process.
 
     Raises:
-        RowError: the command failed or took too long.
+        RowError: The command failed or took too long.
     """
     with tempfile.TemporaryFile() as errors:
         start = time.perf_counter()

@@ -108,7 +108,8 @@ class RowRunner:
         """
         if self.spec.key.runtime != DEFAULT_RUNTIME:
             return
-        file, threads = str(self.spec.file), self.spec.key.threads
+        file = str(self.spec.file)
+        threads = self.spec.key.threads
         with closing(WorkerProcess(self._options.timeout_s)) as process:
             kernels = process.call("count_kernels", dict[str, int], file=file, threads=threads)
         self._row = replace(self._row, kernels=kernels)

@@ -28,7 +28,8 @@ class Worker:
     def load(self, file: str, runtime: Any, threads: int, photograph: str) -> str:  # noqa: ANN401
         """Load a model and the photograph for the timing, and pin the process to cores.
 
-        Returns: Data type or execution provider of the runtime.
+        Returns:
+            Data type or execution provider of the runtime.
         """
         pin(threads)
         import cv2

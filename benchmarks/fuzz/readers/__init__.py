@@ -6,7 +6,7 @@ from functools import cache
 from fuzz.reader import Reader
 from fuzz.readers import checkpoints, dicom_files, images, jobs, models, tables, uploads, videos
 
-_BUILDERS: Mapping[str, Callable[[], Reader]] = {
+_BUILDERS: Mapping[str, Callable[[str], Reader]] = {
     **images.READERS,
     **videos.READERS,
     **models.READERS,
@@ -26,4 +26,4 @@ def reader_names() -> list[str]:
 @cache
 def build_reader(name: str) -> Reader:
     """Create a reader, including a valid input to mutate."""
-    return _BUILDERS[name]()
+    return _BUILDERS[name](name)

@@ -127,13 +127,10 @@ def _tensor_header(name: str) -> Reader:
     return Reader(name, header, read, embed, text=True, compare=compare_checkpoints)
 
 
-_BUILDERS: Mapping[str, Callable[[str], Reader]] = {
+READERS: Mapping[str, Callable[[str], Reader]] = {
     "checkpoint, .pt": _own,
     "checkpoint, .pt, pickle in a valid archive": _own_pickle,
     "checkpoint, .pt, old format": _old_format,
     "checkpoint, .safetensors": _tensor_file,
     "checkpoint, .safetensors, header": _tensor_header,
-}
-READERS: Mapping[str, Callable[[], Reader]] = {
-    name: partial(build, name) for name, build in _BUILDERS.items()
 }

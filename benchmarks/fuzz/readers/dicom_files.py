@@ -10,7 +10,7 @@ from edgeseg.imaging.photo import decode_photo
 from edgeseg.run.frame import Frame
 from edgeseg.run.sources.pages import split_pages
 from fuzz.reader import Outcome, Reader
-from fuzz.readers.images import compare_pictures
+from fuzz.readers.images import compare_images
 from fuzz.sample_images import FILES, make_image
 
 _ROOT_UID = "1.2.826.0.1.3680043.8.498"
@@ -28,22 +28,27 @@ def _make_dicom(syntax: str) -> bytes:
     from pydicom.dataset import FileMetaDataset  # noqa: PLC0415
     from pydicom.encaps import encapsulate  # noqa: PLC0415
 
-    dataset, meta = pydicom.Dataset(), FileMetaDataset()
-    dataset.file_meta = meta
+    dataset = pydicom.Dataset()
+    dataset.file_meta = meta = FileMetaDataset()
     meta.TransferSyntaxUID = pydicom.uid.UID(_JPEG if syntax == _JPEG else _NATIVE)
     meta.MediaStorageSOPClassUID = pydicom.uid.UID(_SOP_CLASS)
     meta.MediaStorageSOPInstanceUID = pydicom.uid.UID(f"{_ROOT_UID}.5")
-    dataset.SOPClassUID, dataset.SOPInstanceUID = _SOP_CLASS, f"{_ROOT_UID}.5"
-    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = f"{_ROOT_UID}.1", f"{_ROOT_UID}.2"
-    dataset.PatientID, dataset.PatientName = "P1", "Doe^Jane"
-    dataset.Modality, dataset.ImageLaterality, dataset.PixelSpacing = "OP", "R", [0.01, 0.01]
-    picture = make_image()
-    dataset.Rows, dataset.Columns, dataset.SamplesPerPixel = picture.shape
+    dataset.SOPClassUID = _SOP_CLASS
+    dataset.SOPInstanceUID = f"{_ROOT_UID}.5"
+    dataset.StudyInstanceUID = f"{_ROOT_UID}.1"
+    dataset.SeriesInstanceUID = f"{_ROOT_UID}.2"
+    dataset.PatientID = "P1"
+    dataset.PatientName = "Doe^Jane"
+    dataset.Modality = "OP"
+    dataset.ImageLaterality = "R"
+    dataset.PixelSpacing = [0.01, 0.01]
+    image = make_image()
+    dataset.Rows, dataset.Columns, dataset.SamplesPerPixel = image.shape
     dataset.PhotometricInterpretation = "YBR_FULL_422" if syntax == _JPEG else "RGB"
     dataset.PlanarConfiguration, dataset.PixelRepresentation = 0, 0
     dataset.BitsAllocated = dataset.BitsStored = 8
     dataset.HighBit = 7
-    dataset.PixelData = encapsulate([FILES["JPEG"]()]) if syntax == _JPEG else picture.tobytes()
+    dataset.PixelData = encapsulate([FILES["JPEG"]()]) if syntax == _JPEG else image.tobytes()
     dataset["PixelData"].VR = "OB"
     if syntax not in {_NATIVE, _JPEG}:
         # GDCM ends the process if the length of RLE pixels is odd.
@@ -76,16 +81,16 @@ def _make_lossless_jpeg() -> bytes:
 
 
 def _read(data: bytes, _folder: Path) -> object:
-    pictures, descriptions = [], []
+    images, descriptions = [], []
     for frame in split_pages(Frame("photograph.dcm", "photograph", lambda: data)):
         payload = frame.load()
         assert isinstance(payload, bytes)
         if frame.dicom is None:
-            pictures.append(decode_photo(payload, frame.name))
+            images.append(decode_photo(payload, frame.name))
         else:
-            pictures.append(frame.dicom.decode(frame.name))
+            images.append(frame.dicom.decode(frame.name))
         descriptions.append((frame.eye, frame.spacing))
-    return tuple(pictures), descriptions
+    return tuple(images), descriptions
 
 
 def compare_frames(value: object, expected: object) -> Outcome:
@@ -96,7 +101,7 @@ def compare_frames(value: object, expected: object) -> Outcome:
     assert isinstance(value, tuple) and isinstance(expected, tuple)
     if value[1] != expected[1]:
         return "visible"
-    return compare_pictures(value[0], expected[0])
+    return compare_images(value[0], expected[0])
 
 
 def _lossless_jpeg_reader(name: str) -> Reader:
@@ -114,10 +119,10 @@ def _header_reader(name: str) -> Reader:
     return Reader(name, data[:end], _read, lambda head: head + data[end:], compare=compare_frames)
 
 
-READERS: Mapping[str, Callable[[], Reader]] = {
-    "DICOM, native": partial(_dicom_reader, "DICOM, native", _NATIVE),
-    "DICOM, JPEG": partial(_dicom_reader, "DICOM, JPEG", _JPEG),
-    **{name: partial(_dicom_reader, name, syntax) for name, syntax in _COMPRESSED.items()},
-    "DICOM, lossless JPEG": partial(_lossless_jpeg_reader, "DICOM, lossless JPEG"),
-    "DICOM, elements": partial(_header_reader, "DICOM, elements"),
+READERS: Mapping[str, Callable[[str], Reader]] = {
+    "DICOM, native": partial(_dicom_reader, syntax=_NATIVE),
+    "DICOM, JPEG": partial(_dicom_reader, syntax=_JPEG),
+    **{name: partial(_dicom_reader, syntax=syntax) for name, syntax in _COMPRESSED.items()},
+    "DICOM, lossless JPEG": _lossless_jpeg_reader,
+    "DICOM, elements": _header_reader,
 }

@@ -24,7 +24,7 @@ _VISIBLE_LEVELS, _VISIBLE_SHARE = 16, 0.01
 _RASTER_FORMATS = ("JPEG", "PNG", "TIFF, LZW", "TIFF, deflate", "BMP, RLE8", "GIF")
 
 
-def compare_pictures(value: object, expected: object) -> Outcome:
+def compare_images(value: object, expected: object) -> Outcome:
     """Compare arrays (H, W, 3).
 
     A difference is visible if more than 1 % of the pixels differ by 16 levels.
@@ -32,12 +32,12 @@ def compare_pictures(value: object, expected: object) -> Outcome:
     if isinstance(value, tuple) and isinstance(expected, tuple):
         if len(value) != len(expected):
             return "visible"
-        outcomes = {compare_pictures(*pair) for pair in zip(value, expected, strict=True)}
+        outcomes = {compare_images(*pair) for pair in zip(value, expected, strict=True)}
         return next(name for name in ("visible", "different", "same") if name in outcomes)
-    picture, other = np.asarray(value), np.asarray(expected)
-    if picture.shape != other.shape:
+    image, other = np.asarray(value), np.asarray(expected)
+    if image.shape != other.shape:
         return "visible"
-    difference = np.abs(picture.astype(np.int16) - other)
+    difference = np.abs(image.astype(np.int16) - other)
     if not difference.any():
         return "same"
     share = float((difference.max(axis=2) > _VISIBLE_LEVELS).mean())
@@ -70,17 +70,17 @@ def _read_file(data: bytes, folder: Path) -> object:
     if kind != "photograph":
         raise CheckError(f"skipped: {kind}")
     photographs = Photographs([Input(str(file), file.stem, file)])
-    pictures = []
-    for frame in photographs.frames(StopRequest()):
+    images = []
+    for frame in filter(None, photographs.frames(StopRequest())):
         payload = frame.load()
         assert isinstance(payload, bytes)
-        pictures.append(decode_photo(payload, frame.name))
-    return tuple(pictures)
+        images.append(decode_photo(payload, frame.name))
+    return tuple(images)
 
 
 def _image_reader(name: str) -> Reader:
     others = tuple(FILES[other]() for other in _RASTER_FORMATS if other != name)
-    return Reader(name, FILES[name](), _read_bytes, compare=compare_pictures, others=others)
+    return Reader(name, FILES[name](), _read_bytes, compare=compare_images, others=others)
 
 
 def _wide_png() -> bytes:
@@ -95,13 +95,13 @@ def _grey_tiff_pages() -> bytes:
 
 
 def _special_reader(
-    name: str, make: Callable[[], bytes], embed: Callable[[bytes], bytes] = bytes
+    name: str, make: Callable[[], bytes], embed: Callable[[bytes], bytes]
 ) -> Reader:
-    return Reader(name, make(), _read_bytes, embed, compare=compare_pictures)
+    return Reader(name, make(), _read_bytes, embed, compare=compare_images)
 
 
 def _folder_reader(name: str, make: Callable[[], bytes]) -> Reader:
-    return Reader(name, make(), _read_file, compare=compare_pictures)
+    return Reader(name, make(), _read_file, compare=compare_images)
 
 
 _SPECIAL: Mapping[str, tuple[Callable[[], bytes], Callable[[bytes], bytes]]] = {
@@ -117,8 +117,11 @@ _IN_FOLDER: Mapping[str, Callable[[], bytes]] = {
     "file in a folder, TIFF of three pages": _grey_tiff_pages,
     "file in a folder, JPEG": FILES["JPEG"],
 }
-READERS: Mapping[str, Callable[[], Reader]] = {
-    **{name: partial(_image_reader, name) for name in FILES},
-    **{name: partial(_special_reader, name, *parts) for name, parts in _SPECIAL.items()},
-    **{name: partial(_folder_reader, name, make) for name, make in _IN_FOLDER.items()},
+READERS: Mapping[str, Callable[[str], Reader]] = {
+    **dict.fromkeys(FILES, _image_reader),
+    **{
+        name: partial(_special_reader, make=make, embed=embed)
+        for name, (make, embed) in _SPECIAL.items()
+    },
+    **{name: partial(_folder_reader, make=make) for name, make in _IN_FOLDER.items()},
 }

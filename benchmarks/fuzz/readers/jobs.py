@@ -102,14 +102,11 @@ def _part_text(name: str) -> Reader:
     return Reader(name, _part_lines(), _read_part, _compress, text=True)
 
 
-_BUILDERS: Mapping[str, Callable[[str], Reader]] = {
+READERS: Mapping[str, Callable[[str], Reader]] = {
     "CSV, manifest": _manifest,
     "Parquet, manifest": _parquet,
     "JSON, job file": _job,
     "JSON, list of a job's inputs": _inputs,
     "part file of a job": _part,
     "part file of a job, lines": _part_text,
-}
-READERS: Mapping[str, Callable[[], Reader]] = {
-    name: partial(build, name) for name, build in _BUILDERS.items()
 }

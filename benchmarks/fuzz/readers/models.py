@@ -1,7 +1,6 @@
 """Model files: metadata, checksum, ONNX Runtime, and one inference."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -91,12 +90,9 @@ def _varint(number: int) -> bytes:
     return bytes([low]) if number < 0x80 else bytes([low | 0x80]) + _varint(number >> 7)
 
 
-_BUILDERS: Mapping[str, Callable[[str], Reader]] = {
+READERS: Mapping[str, Callable[[str], Reader]] = {
     "ONNX": _with_checksum,
     "ONNX, without checksum": _without_checksum,
     "ONNX, checksum repaired": _repaired,
     "ONNX, metadata": _metadata,
-}
-READERS: Mapping[str, Callable[[], Reader]] = {
-    name: partial(build, name) for name, build in _BUILDERS.items()
 }

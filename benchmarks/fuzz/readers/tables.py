@@ -73,9 +73,9 @@ def _splits(name: str) -> Reader:
 def _read_splits(file: Path) -> object:
     for part in ("images", "masks"):
         for stem in _STEMS:
-            picture = file.parent / part / f"{stem}.png"
-            picture.parent.mkdir(exist_ok=True)
-            picture.touch()
+            image = file.parent / part / f"{stem}.png"
+            image.parent.mkdir(exist_ok=True)
+            image.touch()
     return [(pair.name, pair.split) for pair in read_pairs(file.parent)]
 
 
@@ -157,7 +157,7 @@ def _png_text(name: str) -> Reader:
     return Reader(name, _result_file(_result_texts()), read)
 
 
-_BUILDERS: Mapping[str, Callable[[str], Reader]] = {
+READERS: Mapping[str, Callable[[str], Reader]] = {
     "TOML, preprocessing": _toml,
     "CSV, split.csv": _splits,
     "CSV, log.csv": _log,
@@ -166,7 +166,4 @@ _BUILDERS: Mapping[str, Callable[[str], Reader]] = {
     "JSON, tuning cache": _setup,
     "JSON, record in a PNG": _record,
     "PNG text": _png_text,
-}
-READERS: Mapping[str, Callable[[], Reader]] = {
-    name: partial(build, name) for name, build in _BUILDERS.items()
 }

@@ -4,7 +4,7 @@ import asyncio
 import re
 import tempfile
 from collections.abc import Callable, Mapping, MutableMapping
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +57,7 @@ def _parse_head(head: bytes) -> dict[str, Any]:
     """Return the ASGI scope of a request.
 
     Raises:
-        NotReadError: an HTTP server would reject this header.
+        NotReadError: An HTTP server would reject this header.
     """
     first, *lines = head.split(b"\n")
     method, _, target = first.partition(b" ")
@@ -142,11 +142,8 @@ def _head(name: str) -> Reader:
     return Reader(name, _HEAD, _read_head, text=True)
 
 
-_BUILDERS: Mapping[str, Callable[[str], Reader]] = {
+READERS: Mapping[str, Callable[[str], Reader]] = {
     "HTTP, photograph": _body,
     "HTTP, form": _form,
     "HTTP, head of the request": _head,
-}
-READERS: Mapping[str, Callable[[], Reader]] = {
-    name: partial(build, name) for name, build in _BUILDERS.items()
 }

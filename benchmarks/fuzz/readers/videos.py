@@ -17,14 +17,14 @@ from edgeseg.run.sources.stdin import split_stream
 from edgeseg.run.sources.video import Video
 from edgeseg.system.signals import StopRequest
 from fuzz.reader import Reader
-from fuzz.readers.images import compare_pictures
+from fuzz.readers.images import compare_images
 from fuzz.sample_images import make_image
 
 _FRAMES = 5
 _BLOCK_BYTES = 4096
 
 
-def _pictures() -> list[np.ndarray]:
+def _images() -> list[np.ndarray]:
     return [np.roll(make_image(), 9 * number, axis=1) for number in range(_FRAMES)]
 
 
@@ -33,21 +33,21 @@ def _write_video(suffix: str, codec: str) -> bytes:
         file = Path(folder, f"video{suffix}")
         height, width = make_image().shape[:2]
         writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*codec), 10.0, (width, height))
-        for picture in _pictures():
-            writer.write(picture)
+        for image in _images():
+            writer.write(image)
         writer.release()
         return file.read_bytes()
 
 
 def _write_stream() -> bytes:
-    return b"".join(encode_jpeg(picture) for picture in _pictures())
+    return b"".join(encode_jpeg(image) for image in _images())
 
 
 def _decode(payloads: Iterable[Payload]) -> tuple[object, ...]:
-    pictures = []
+    images = []
     for payload in payloads:
-        pictures.append(decode_photo(payload) if isinstance(payload, bytes) else payload)
-    return tuple(pictures)
+        images.append(decode_photo(payload) if isinstance(payload, bytes) else payload)
+    return tuple(images)
 
 
 def _read_video(suffix: str, data: bytes, folder: Path) -> object:
@@ -59,30 +59,30 @@ def _read_video(suffix: str, data: bytes, folder: Path) -> object:
 
 def _read_stream(data: bytes, _folder: Path) -> object:
     blocks = [data[start : start + _BLOCK_BYTES] for start in range(0, len(data), _BLOCK_BYTES)]
-    pictures = _decode(split_stream([], JpegSplitter(), iter(blocks)))
-    if not pictures:
+    images = _decode(split_stream([], JpegSplitter(), iter(blocks)))
+    if not images:
         raise PhotoError("no frame")
-    return pictures
+    return images
 
 
 def _video_reader(name: str, suffix: str, codec: str) -> Reader:
     read = partial(_read_video, suffix)
-    return Reader(name, _write_video(suffix, codec), read, compare=compare_pictures)
+    return Reader(name, _write_video(suffix, codec), read, compare=compare_images)
 
 
-def _file_of_jpegs() -> Reader:
+def _file_of_jpegs(name: str) -> Reader:
     read = partial(_read_video, ".mjpeg")
-    return Reader("video, .mjpeg", _write_stream(), read, compare=compare_pictures)
+    return Reader(name, _write_stream(), read, compare=compare_images)
 
 
-def _stream_reader() -> Reader:
-    return Reader("JPEG stream", _write_stream(), _read_stream, compare=compare_pictures)
+def _stream_reader(name: str) -> Reader:
+    return Reader(name, _write_stream(), _read_stream, compare=compare_images)
 
 
-READERS: Mapping[str, Callable[[], Reader]] = {
-    "video, MJPEG in AVI": partial(_video_reader, "video, MJPEG in AVI", ".avi", "MJPG"),
+READERS: Mapping[str, Callable[[str], Reader]] = {
+    "video, MJPEG in AVI": partial(_video_reader, suffix=".avi", codec="MJPG"),
     "video, .mjpeg": _file_of_jpegs,
     "JPEG stream": _stream_reader,
-    "video, MPEG-4 in MP4": partial(_video_reader, "video, MPEG-4 in MP4", ".mp4", "mp4v"),
-    "video, MPEG-4 in AVI": partial(_video_reader, "video, MPEG-4 in AVI", ".avi", "XVID"),
+    "video, MPEG-4 in MP4": partial(_video_reader, suffix=".mp4", codec="mp4v"),
+    "video, MPEG-4 in AVI": partial(_video_reader, suffix=".avi", codec="XVID"),
 }

@@ -15,7 +15,6 @@ import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 from queue import Empty, Queue
 from typing import cast
 
@@ -26,14 +25,11 @@ from edgeseg.batch.dask_health import ClusterHealth
 from edgeseg.batch.dask_slot import DaskSlot, EndedFuture, foreign_error
 from edgeseg.batch.dask_worker import TaskOutcome, WorkerCheck, check_worker, process_task
 from edgeseg.batch.executor import RECYCLE_AFTER, STALLED_S, WorkerError
-from edgeseg.batch.job import JobFile
-from edgeseg.batch.job_input import InputFile
 from edgeseg.batch.messages import encode_task
 from edgeseg.batch.parts import InputRange
-from edgeseg.batch.progress import JobProgress
+from edgeseg.batch.shard_run import ShardRun
 from edgeseg.batch.task_queue import TaskQueue
 from edgeseg.errors import EdgesegError, SystemSetupError
-from edgeseg.system.signals import StopRequest
 
 _POLL_S = 0.5  # pause between requests for the list of workers
 _RESULT_S = 20.0
@@ -45,41 +41,21 @@ class DaskExecutor:
 
     Args:
         client: client of the cluster.
-        output: output folder with the job. The path must be the same for all workers.
-        job: job to process.
-        inputs: inputs of the job.
-        progress: counts of processed photographs.
-        stop: stop request; running tasks are finished.
-        warn: function that prints one line.
-        remote: URL to which the workers upload the results; None for no upload.
+        run: run of the shard. Without `run.remote`, the path of the output folder must be the same
+            for all workers.
     """
 
-    def __init__(
-        self,
-        client: Client,
-        output: Path,
-        job: JobFile,
-        inputs: InputFile,
-        progress: JobProgress,
-        stop: StopRequest,
-        warn: Callable[[str], None],
-        remote: str | None = None,
-    ) -> None:
-        self.output = output
-        self.job = job
-        self.inputs = inputs
+    def __init__(self, client: Client, run: ShardRun) -> None:
         self._client = client
-        self._progress = progress
-        self._stop = stop
-        self._warn = warn
-        self._arguments = (remote or str(output.absolute()), msgspec.json.encode(job))
+        self._run = run
+        self._arguments = (run.remote or str(run.output.absolute()), msgspec.json.encode(run.job))
         # Dask keeps statistics for the first word of the keys, and 100,000 keys in a cache.
         self._key = f"edgeseg-{uuid.uuid4().hex[:12]}"
         self._numbers = itertools.count()
         self._slots: dict[str, DaskSlot] = {}
         self._events: Queue[EndedFuture] = Queue()
         self._polled = 0.0
-        self._health = ClusterHealth(warn)
+        self._health = ClusterHealth(run.warn)
         self._error: EdgesegError | None = None
 
     def run(self, tasks: Iterator[InputRange]) -> None:
@@ -89,9 +65,7 @@ class DaskExecutor:
             EdgesegError: A worker reported an error that ends the job, no worker can process the
                 job, or the connection to the scheduler is lost.
         """
-        self._queue = TaskQueue(
-            self.output, self.job, self.inputs, tasks, self._progress, self._warn
-        )
+        self._queue = TaskQueue(self._run, tasks)
         self._threads = ThreadPoolExecutor(_THREADS)
         try:
             while self._has_work():
@@ -113,7 +87,7 @@ class DaskExecutor:
         return not self._is_stopping() and not self._queue.is_empty()
 
     def _is_stopping(self) -> bool:
-        return self._stop.asked or self._error is not None
+        return self._run.stop.asked or self._error is not None
 
     def _update_workers(self) -> None:
         """Detect workers that joined, ended unexpectedly or do not respond."""
@@ -194,7 +168,7 @@ class DaskExecutor:
         slot.is_rejected = not slot.is_usable
         if slot.is_rejected:
             self._health.add_rejected(result)
-            self._warn(f"worker {slot.address} is not used: {result.problem}")
+            self._run.warn(f"worker {slot.address} is not used: {result.problem}")
 
     def _finish_task(self, slot: DaskSlot, outcome: TaskOutcome) -> None:
         assert slot.task is not None
@@ -204,7 +178,7 @@ class DaskExecutor:
                 f"worker {slot.address}: {outcome.error}", outcome.exit_code
             )
         for photograph in outcome.photographs:
-            self._progress.add(photograph)
+            self._run.progress.add(photograph)
         slot.photographs += len(outcome.photographs)
 
     def _assign(self, slot: DaskSlot) -> None:

@@ -1,27 +1,9 @@
-"""Description and record of a worker process that ended unexpectedly."""
-
-import signal
-from contextlib import suppress
+"""Record of a photograph whose worker processes ended unexpectedly."""
 
 from edgeseg._version import __version__
 from edgeseg.batch.job import JobModel
 from edgeseg.batch.job_input import JobInput
 from edgeseg.run.results.record import ResultRecord
-
-
-def describe_death(exit_code: int) -> str:
-    """Return the reason why a process ended.
-
-    Args:
-        exit_code: exit code, or the negative number of a signal.
-    """
-    cause = f"exit code {exit_code}"
-    if exit_code < 0:
-        with suppress(ValueError):
-            cause = f"signal {signal.Signals(-exit_code).name}"
-    if exit_code == -signal.SIGKILL:
-        cause += ", which the system also sends if memory is exhausted"
-    return cause
 
 
 def died_record(source: JobInput, model: JobModel, cause: str) -> ResultRecord:

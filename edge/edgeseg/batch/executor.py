@@ -5,15 +5,11 @@ that does not finish a photograph within ten minutes is killed.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from queue import Empty, Queue
 
-from edgeseg.batch.death import describe_death
-from edgeseg.batch.job import JobFile
-from edgeseg.batch.job_input import InputFile
 from edgeseg.batch.messages import (
     PhotographDone,
     TaskDone,
@@ -23,10 +19,10 @@ from edgeseg.batch.messages import (
 )
 from edgeseg.batch.parts import InputRange
 from edgeseg.batch.pool import BatchWorker, Event, killed_at_end
-from edgeseg.batch.progress import JobProgress
+from edgeseg.batch.shard_run import ShardRun
 from edgeseg.batch.task_queue import TaskQueue
 from edgeseg.errors import EdgesegError, SystemSetupError
-from edgeseg.system.signals import StopRequest
+from edgeseg.system.process_exit import describe_exit
 
 RECYCLE_AFTER = 2000
 """Number of photographs after which a worker is replaced, to free leaked memory."""
@@ -61,35 +57,13 @@ class LocalExecutor:
     """Processing of a job's tasks by worker processes.
 
     Args:
-        output: output folder with the job.
-        job: job to process.
-        inputs: inputs of the job.
+        run: run of the shard.
         workers: number of processes.
-        progress: counts of processed photographs.
-        stop: stop request; current photographs are finished.
-        warn: function that prints one line.
-        remote: URL to which the workers upload the results; None for no upload.
     """
 
-    def __init__(
-        self,
-        output: Path,
-        job: JobFile,
-        inputs: InputFile,
-        workers: int,
-        progress: JobProgress,
-        stop: StopRequest,
-        warn: Callable[[str], None],
-        remote: str | None = None,
-    ) -> None:
-        self.output = output
-        self.remote = remote
-        self.job = job
-        self.inputs = inputs
+    def __init__(self, run: ShardRun, workers: int) -> None:
         self.workers = workers
-        self._progress = progress
-        self._stop = stop
-        self._warn = warn
+        self._run = run
         self._events: Queue[Event] = Queue()
         self._slots: dict[BatchWorker, _Slot] = {}
         self._running: list[BatchWorker] = []
@@ -103,14 +77,12 @@ class LocalExecutor:
         Raises:
             EdgesegError: A worker reported an error that ends the job, or no worker starts.
         """
-        self._queue = TaskQueue(
-            self.output, self.job, self.inputs, tasks, self._progress, self._warn
-        )
+        self._queue = TaskQueue(self._run, tasks)
         with killed_at_end(self._running):
             for _ in range(self.workers):
                 self._start_worker()
             while self._slots:
-                if (self._stop.asked or self._error is not None) and not self._is_stopping:
+                if (self._run.stop.asked or self._error is not None) and not self._is_stopping:
                     self._request_stop()
                 self._kill_stalled()
                 with suppress(Empty):
@@ -119,7 +91,7 @@ class LocalExecutor:
             raise self._error
 
     def _start_worker(self) -> None:
-        worker = BatchWorker(self.output, self._events, self.remote)
+        worker = BatchWorker(self._run.output, self._events, self._run.remote)
         self._running.append(worker)
         self._slots[worker] = _Slot()
 
@@ -145,7 +117,7 @@ class LocalExecutor:
             self._assign(worker, slot)
         elif isinstance(message, PhotographDone):
             slot.reported.append(message)
-            self._progress.add(message)
+            self._run.progress.add(message)
         elif isinstance(message, TaskDone):
             slot.photographs += message.stop - message.start
             slot.task = None
@@ -174,8 +146,8 @@ class LocalExecutor:
             return
         if slot.task is not None:
             for reported in slot.reported:
-                self._progress.take_back(reported)
-            self._queue.repeat(slot.task, describe_death(death.exit_code))
+                self._run.progress.take_back(reported)
+            self._queue.repeat(slot.task, describe_exit(death.exit_code))
         elif not slot.is_ready:
             self._count_start_death(death)
         if not self._queue.is_empty():
@@ -186,6 +158,6 @@ class LocalExecutor:
         if self._start_deaths >= _MAX_START_DEATHS:
             self._error = SystemSetupError(
                 "worker processes ended unexpectedly while they started "
-                f"({describe_death(death.exit_code)}). "
+                f"({describe_exit(death.exit_code)}). "
                 "Use fewer --workers, or free some memory."
             )

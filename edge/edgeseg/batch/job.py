@@ -150,7 +150,8 @@ def create_job(output: Path, job: JobFile, encoded: bytes) -> bool:
         job: job to write.
         encoded: inputs of the job, as returned by `encode_inputs`.
 
-    Returns: Whether this call created the job.
+    Returns:
+        Whether this call created the job.
 
     Raises:
         SystemSetupError: The files cannot be written.

@@ -90,7 +90,7 @@ def _read_table(file: Path) -> ManifestTable:
             beginning = stream.read(SIGNATURE_BYTES)
             stream.seek(0)
             if not beginning.startswith(_PARQUET_SIGNATURE):
-                _reject_picture(file, beginning)
+                _reject_image(file, beginning)
                 return read_csv_manifest(file, stream)
     except OSError as error:
         raise UsageError(f"{file}: cannot be read ({error.strerror}). Check the name.") from error
@@ -99,10 +99,10 @@ def _read_table(file: Path) -> ManifestTable:
     return read_parquet_manifest(file)
 
 
-def _reject_picture(file: Path, beginning: bytes) -> None:
-    is_picture = recognize_file(beginning).kind in ("photograph", "unsupported_image")
+def _reject_image(file: Path, beginning: bytes) -> None:
+    is_image = recognize_file(beginning).kind in ("photograph", "unsupported_image")
     header = beginning.partition(b"\n")[0]  # a header may begin like an image, such as `P1 `
-    if is_picture and PATH_COLUMN.encode() not in header:
+    if is_image and PATH_COLUMN.encode() not in header:
         raise UsageError(
             f"{file}: an image or a compressed file, not a manifest. INPUT must be a folder, a "
             "quoted pattern, or a manifest in CSV or Parquet."

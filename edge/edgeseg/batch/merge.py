@@ -55,7 +55,9 @@ def join_parts(output: Path, job: JobFile) -> JobSummary:
     inputs = open_inputs(output, job)
     columns = table_columns(job)
     manifest_names = [column.name for column in columns[len(columns) - len(job.columns) :]]
-    counts, reasons, rows = FrameCounts(), Counter[str](), 0
+    counts = FrameCounts()
+    reasons = Counter[str]()
+    rows = 0
     page = None
     if job.options.html is not None:
         from edgeseg.batch.page import CohortPage  # noqa: PLC0415 - needs jinja2

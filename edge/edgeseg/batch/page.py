@@ -34,7 +34,7 @@ _WORST = 24
 _EXAMPLES = 20  # maximum number of names of failed or skipped photographs per reason
 
 
-class Picture(NamedTuple):
+class PagePhotograph(NamedTuple):
     """Photograph on the page.
 
     Attributes:
@@ -142,33 +142,35 @@ class CohortPage:
             for one in distributions:  # the most unusual value of each measurement is first
                 if rank < len(one.outliers):
                     outliers.append(self._inputs[one.outliers[rank].row])
-        pictures = self._draw_pictures([*worst, *outliers])
+        photographs = self._draw_photographs([*worst, *outliers])
         template = load_template(Path(__file__).parent, _TEMPLATE, "--html", "batch")
         page = template.render(
             job=self._job,
             summary=counts.summary(),
             failures=sorted(self._failures.values(), key=lambda failure: -failure.photographs),
             quality_reasons=self._quality_reasons.most_common(),
-            distributions=[(one, self._outlier_lines(one, pictures)) for one in distributions],
-            worst=[pictures[number] for number in dict.fromkeys(worst)],
-            others=[picture for number, picture in pictures.items() if number not in worst],
+            distributions=[(one, self._outlier_lines(one, photographs)) for one in distributions],
+            worst=[photographs[number] for number in dict.fromkeys(worst)],
+            others=[
+                photograph for number, photograph in photographs.items() if number not in worst
+            ],
             number=format_number,
         )
         write_atomically(self.path, page.encode("utf-8", "replace"), follow_links=False)
 
     def _outlier_lines(
-        self, distribution: Distribution, pictures: dict[int, Picture]
+        self, distribution: Distribution, photographs: dict[int, PagePhotograph]
     ) -> list[OutlierLine]:
         lines: list[OutlierLine] = []
         for row, value, score in distribution.outliers:
             number = self._inputs[row]
-            name = pictures[number].name
+            name = photographs[number].name
             lines.append(OutlierLine(number, name, format_number(value), f"{score:+.1f}"))
         return lines
 
-    def _draw_pictures(self, numbers: list[int]) -> dict[int, Picture]:
+    def _draw_photographs(self, numbers: list[int]) -> dict[int, PagePhotograph]:
         inputs = open_inputs(self._output, self._job)
-        pictures: dict[int, Picture] = {}
+        photographs: dict[int, PagePhotograph] = {}
         left = _MAX_BYTES - _RESERVED_BYTES
         for number in dict.fromkeys(numbers):
             (source,) = inputs.read(number, number + 1)
@@ -177,8 +179,10 @@ class CohortPage:
                 thumbnails = self._draw(source.path, source.stem)
             size = sum(len(data) for _, data in thumbnails)
             left -= size
-            pictures[number] = Picture(number, source.source, thumbnails if left > 0 else ())
-        return pictures
+            photographs[number] = PagePhotograph(
+                number, source.source, thumbnails if left > 0 else ()
+            )
+        return photographs
 
     def _draw(self, location: str, stem: str) -> tuple[tuple[str, str], ...]:
         """Return the thumbnails of a photograph. Files that cannot be read are omitted."""

@@ -64,7 +64,8 @@ class TaskProcessor:
             advance: callback for the records of each photograph.
             stop: stop request; the current photograph is finished.
 
-        Returns: The processed inputs. After a stop request, some inputs are missing.
+        Returns:
+            The processed inputs. After a stop request, some inputs are missing.
 
         Raises:
             SystemSetupError: The results cannot be written.

@@ -65,15 +65,15 @@ class RemoteOutput:
 
     def push_task(self, copy: Path, done: InputRange, entries: Sequence[PartEntry]) -> None:
         """Upload the images and the part file of a task, and delete them from the local copy."""
-        pictures: list[Path] = []
+        images: list[Path] = []
         for entry in entries:
             for record in entry.records:
                 if record.files is not UNSET:
-                    pictures += [copy / name for name in msgspec.to_builtins(record.files).values()]
-        pictures = list(dict.fromkeys(pictures))
-        self.push(copy, pictures)
+                    images += [copy / name for name in msgspec.to_builtins(record.files).values()]
+        images = list(dict.fromkeys(images))
+        self.push(copy, images)
         self.push(copy, [part_path(copy, done)])
-        for path in (*pictures, part_path(copy, done)):
+        for path in (*images, part_path(copy, done)):
             path.unlink(missing_ok=True)
 
     def push_parts(self, copy: Path) -> None:

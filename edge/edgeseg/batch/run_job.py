@@ -21,6 +21,7 @@ from edgeseg.batch.parts import list_parts, missing_ranges, remove_stale_parts
 from edgeseg.batch.prepare_job import ModelChoice, count_workers, given_values, resolve_job
 from edgeseg.batch.progress import JobProgress
 from edgeseg.batch.shard import Shard, hold_shard
+from edgeseg.batch.shard_run import ShardRun
 from edgeseg.batch.table import check_table
 from edgeseg.console import plural
 from edgeseg.device import cpu
@@ -182,24 +183,22 @@ def process_shard(
         remove_stale_parts(output)
         if remote is not None:
             remote.pull_parts(output)
-        inputs = open_inputs(output, job)
         missing = list(missing_ranges([done for done, _ in list_parts(output)], job.count))
         tasks = list(shard.tasks(missing, job.task_size))
         total = sum(task.stop - task.start for task in tasks)
         progress = make_progress(total)
         url = None if remote is None else remote.url
+        run = ShardRun(output, job, open_inputs(output, job), progress, stop, warn, url)
         if tasks and request.dask is not None:
             from edgeseg.batch.dask_cluster import open_client  # noqa: PLC0415 - needs distributed
             from edgeseg.batch.dask_executor import DaskExecutor  # noqa: PLC0415
 
             with open_client(request.dask) as client:
-                cluster = DaskExecutor(client, output, job, inputs, progress, stop, warn, url)
-                cluster.run(iter(tasks))
+                DaskExecutor(client, run).run(iter(tasks))
         elif tasks:
             workers = count_workers(request.workers, job.model.threads, job.model.provider)
             workers = min(workers, len(tasks))
-            executor = LocalExecutor(output, job, inputs, workers, progress, stop, warn, url)
-            executor.run(iter(tasks))
+            LocalExecutor(run, workers).run(iter(tasks))
         if remote is not None:
             remote.push_parts(output)
             remote.pull_parts(output)

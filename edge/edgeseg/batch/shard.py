@@ -140,7 +140,8 @@ def _reject_or_remove(lock: Path, own: Path, output: Path, shard: Shard) -> None
     except FileNotFoundError:
         return
     except (OSError, msgspec.MsgspecError):
-        holder, age = LockHolder("?", "an unknown host", 0, 0.0), STALE_S + 1
+        holder = LockHolder("?", "an unknown host", 0, 0.0)
+        age = STALE_S + 1
     if age > STALE_S or _is_gone(holder):
         with suppress(OSError):
             lock.unlink()

@@ -97,7 +97,8 @@ def create_file(url: str, data: bytes) -> bool:
 
     S3 and Google Cloud Storage ensure that only one process creates the file.
 
-    Returns: False if the file exists.
+    Returns:
+        False if the file exists.
 
     Raises:
         StorageError: The file cannot be written.

@@ -8,15 +8,12 @@ record.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 from edgeseg.batch.death import died_record
-from edgeseg.batch.job import JobFile
-from edgeseg.batch.job_input import InputFile
 from edgeseg.batch.messages import PhotographDone, Task
 from edgeseg.batch.parts import InputRange, PartEntry, write_part
-from edgeseg.batch.progress import JobProgress
+from edgeseg.batch.shard_run import ShardRun
 
 MAX_DEATHS = 3
 """Number of unexpected worker exits after which a task with a single photograph fails."""
@@ -26,29 +23,13 @@ class TaskQueue:
     """Tasks of a job for an executor.
 
     Args:
-        output: output folder with the job.
-        job: job to process.
-        inputs: inputs of the job.
+        run: run of the shard.
         tasks: tasks to process.
-        progress: counts of processed photographs.
-        warn: function that prints one line.
     """
 
-    def __init__(
-        self,
-        output: Path,
-        job: JobFile,
-        inputs: InputFile,
-        tasks: Iterator[InputRange],
-        progress: JobProgress,
-        warn: Callable[[str], None],
-    ) -> None:
-        self.output = output
-        self.job = job
-        self.inputs = inputs
+    def __init__(self, run: ShardRun, tasks: Iterator[InputRange]) -> None:
+        self._run = run
         self._tasks = tasks
-        self._progress = progress
-        self._warn = warn
         self._again: deque[InputRange] = deque()
         self._suspects: deque[InputRange] = deque()  # single photographs, processed last
         self._deaths: Counter[InputRange] = Counter()
@@ -71,7 +52,7 @@ class TaskQueue:
 
     def read(self, task: InputRange) -> Task:
         """Return a task with its inputs."""
-        return Task(task.start, self.inputs.read(*task))
+        return Task(task.start, self._run.inputs.read(*task))
 
     def repeat(self, task: InputRange, cause: str) -> None:
         """Add the task of an ended worker again. A task of several photographs is split in two.
@@ -82,19 +63,19 @@ class TaskQueue:
         """
         if task.stop - task.start > 1:
             count = task.stop - task.start
-            self._warn(
+            self._run.warn(
                 f"a worker process ended unexpectedly ({cause}); "
                 f"{count} photographs are processed again"
             )
             self._again.extendleft(reversed(task.halves()))
             return
         self._deaths[task] += 1
-        (source,) = self.inputs.read(*task)
-        self._warn(f"{source.source}: a worker process ended unexpectedly ({cause}); "
+        (source,) = self._run.inputs.read(*task)
+        self._run.warn(f"{source.source}: a worker process ended unexpectedly ({cause}); "
                    f"attempt {self._deaths[task]} of {MAX_DEATHS}")  # fmt: skip
         if self._deaths[task] < MAX_DEATHS:
             self._suspects.append(task)
             return
-        record = died_record(source, self.job.model, cause)
-        write_part(self.output, task, [PartEntry(task.start, (record,))])
-        self._progress.add(PhotographDone(failed=True))
+        record = died_record(source, self._run.job.model, cause)
+        write_part(self._run.output, task, [PartEntry(task.start, (record,))])
+        self._run.progress.add(PhotographDone(failed=True))

@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from edgeseg.commands.batch_job import merge_shards, open_output, print_estimate, process_job
-from edgeseg.commands.options import measure_options, model_choice_options, reject_nan
+from edgeseg.commands.options import measure_options, model_choice_options, threshold_option
 from edgeseg.errors import UsageError
 
 if TYPE_CHECKING:
@@ -75,13 +75,7 @@ def _require_single_input(
     metavar="N",
     help="Number of CPU threads per worker.  [default: usable cores divided by workers]",
 )
-@click.option(
-    "--threshold",
-    type=click.FloatRange(0, 1),
-    metavar="T",
-    callback=reject_nan,
-    help="Vessel probability threshold.  [default: stored in the model file]",
-)
+@threshold_option
 @click.option(
     "--workers",
     type=click.IntRange(1),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from edgeseg.evaluation.protocols import Comparison, OnPhotograph
     from edgeseg.evaluation.result import EvaluationProtocol
     from edgeseg.evaluation.scores import DataSetScores, PhotographScores
+    from edgeseg.imaging.arrays import Photo
     from edgeseg.models.catalog import PrecisionChoice
     from edgeseg.runtimes.base import ProviderChoice, RuntimeChoice
     from edgeseg.segmenter import Segmenter
@@ -200,13 +201,23 @@ def _photograph_callback(
 
 def _write_figure(comparison: Comparison, file: Path) -> None:
     """Write a figure: the photograph on the left and the error map on the right."""
+    from edgeseg.imaging.encoder import encode_png_bands
+
+    height, width = comparison.truth.shape
+    figure = encode_png_bands(_figure_bands(comparison), 2 * width, height)
+    write_atomically(file, figure, follow_links=False)
+
+
+def _figure_bands(comparison: Comparison) -> Iterator[Photo]:
     import numpy as np
 
-    from edgeseg.imaging.encoder import encode_png
+    from edgeseg.imaging.arrays import row_bands
     from edgeseg.imaging.overlay import draw_error_map
 
-    errors = draw_error_map(comparison.prediction, comparison.truth, comparison.inside)
-    write_atomically(file, encode_png(np.hstack([comparison.photo, errors])), follow_links=False)
+    for rows in row_bands(len(comparison.truth)):
+        inside = None if comparison.inside is None else comparison.inside[rows]
+        errors = draw_error_map(comparison.prediction[rows], comparison.truth[rows], inside)
+        yield np.hstack([comparison.photo[rows], errors])
 
 
 def _report_failures(data_sets: Sequence[DataSetScores]) -> None:

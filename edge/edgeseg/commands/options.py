@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import click
+
+from edgeseg.errors import UsageError
 
 if TYPE_CHECKING:
     from edgeseg.measures import Eye
@@ -37,6 +39,19 @@ def reject_nan(ctx: click.Context, param: click.Parameter, value: float | None) 
     if value is not None and math.isnan(value):
         raise click.BadParameter("'nan' is not a number", ctx, param)
     return value
+
+
+def reject_repeated_data(names: Sequence[str]) -> None:
+    """Check that `--data` names each data set once.
+
+    Raises:
+        UsageError: A data set is given several times.
+    """
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(
+                f"--data {name}: given {names.count(name)} times. Give each data set once."
+            )
 
 
 def json_option(command: Callable[P, R]) -> Callable[P, R]:
@@ -73,6 +88,17 @@ def model_choice_options(command: Callable[P, R]) -> Callable[P, R]:
     ):  # fmt: skip
         command = option(command)
     return command
+
+
+def threshold_option(command: Callable[P, R]) -> Callable[P, R]:
+    """Add `--threshold`."""
+    return click.option(
+        "--threshold",
+        type=click.FloatRange(0, 1),
+        callback=reject_nan,
+        metavar="T",
+        help="Vessel probability threshold.  [default: stored in the model file]",
+    )(command)
 
 
 def measure_options(command: Callable[P, R]) -> Callable[P, R]:

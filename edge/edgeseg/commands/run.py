@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from edgeseg.commands.measuring import add_dicom, add_measures, dicom_options, measuring_options
-from edgeseg.commands.options import model_options
+from edgeseg.commands.options import model_options, threshold_option
 from edgeseg.commands.run_progress import show_progress
 from edgeseg.console import plural
 from edgeseg.system.allocator import keep_freed_memory
@@ -67,12 +67,7 @@ DEFAULT_OUTPUT = Path("vessels")
     help="Text file with one input per line, or - for standard input.",
 )
 @model_options
-@click.option(
-    "--threshold",
-    type=click.FloatRange(0, 1),
-    metavar="T",
-    help="Vessel probability threshold.  [default: stored in the model file]",
-)
+@threshold_option
 @click.option(
     "--overlay/--no-overlay",
     default=True,

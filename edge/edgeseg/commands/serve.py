@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgeseg.commands.options import model_options, reject_nan
+from edgeseg.commands.options import model_options, threshold_option
 from edgeseg.console import print_line
 from edgeseg.errors import UsageError
 from edgeseg.server.application import create_application
@@ -41,13 +41,7 @@ _WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104
     help="Port to listen on. 0 selects a free port.",
 )
 @model_options
-@click.option(
-    "--threshold",
-    type=click.FloatRange(0, 1),
-    callback=reject_nan,
-    metavar="T",
-    help="Vessel probability threshold.  [default: stored in the model file]",
-)
+@threshold_option
 @click.option(
     "--allow-host",
     "allowed_hosts",

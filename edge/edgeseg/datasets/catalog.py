@@ -62,7 +62,7 @@ def open_data(spec: str, split: SplitChoice) -> DataSet:
 
     Raises:
         UsageError: `spec` is invalid or contains an unknown name.
-        SystemSetupError: the folder does not exist, has an unknown layout, lacks a mask, or has no
+        SystemSetupError: The folder does not exist, has an unknown layout, lacks a mask, or has no
             photograph of the split.
     """
     name, pairs = _read_spec(spec)

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.imaging.arrays import Mask, Photo
+from edgeseg.imaging.arrays import Mask, Photo, row_bands
+from edgeseg.imaging.levels import count_levels
 from edgeseg.imaging.photo import MASK_THRESHOLD
 
 IGNORED_VALUE = 255
@@ -52,7 +54,7 @@ class MaskValues:
         return text
 
 
-def decode_mask_values(picture: Photo) -> MaskValues:
+def decode_mask_values(image: Photo) -> MaskValues:
     """Decode the values of a mask.
 
     A mask is black and white if its brightest value is above 127. Its pixels above 127 are marked.
@@ -62,26 +64,35 @@ def decode_mask_values(picture: Photo) -> MaskValues:
     and 1 is not reported as class numbers, because many programs write such masks.
 
     Args:
-        picture: (H, W, 3) uint8 RGB, mask file; the brightest channel of a pixel is the pixel's
+        image: (H, W, 3) uint8 RGB, mask file; the brightest channel of a pixel is the pixel's
             value.
     """
-    grey = picture.max(axis=2)
-    counts = np.bincount(grey.ravel(), minlength=256)
+    grey: Mask = image.max(axis=2)
+    counts = count_levels(grey)
     values = tuple(np.flatnonzero(counts).tolist())
     brightest = max(values)
     classes = _class_numbers(values, counts)
     if not classes:
-        is_between = (picture >= _DARK) & (picture <= _BRIGHT)
-        grey_share = float(is_between.any(axis=2).mean())
-        return MaskValues(_to_mask(grey > MASK_THRESHOLD), None, (), brightest, grey_share)
+        grey_share = _count_grey_pixels(image) / grey.size
+        return MaskValues(_mark_above(grey, MASK_THRESHOLD), None, (), brightest, grey_share)
     ignored = None
-    marked = grey > classes[0]
     if brightest == IGNORED_VALUE:
-        ignored = _to_mask(grey == IGNORED_VALUE)
-        marked &= grey != IGNORED_VALUE
+        ignored = np.multiply(grey == IGNORED_VALUE, 255, dtype=np.uint8)
+    marked = _mark_above(grey, classes[0])
+    if ignored is not None:
+        cv2.subtract(marked, ignored, marked)
     if classes == (0, 1) and ignored is None:
         classes = ()
-    return MaskValues(_to_mask(marked), ignored, classes, brightest, 0.0)
+    return MaskValues(marked, ignored, classes, brightest, 0.0)
+
+
+def _count_grey_pixels(image: Photo) -> int:
+    """Count the pixels with a channel that is neither dark nor bright."""
+    count = 0
+    for rows in row_bands(len(image)):  # limits the memory
+        band = image[rows]
+        count += int(((band >= _DARK) & (band <= _BRIGHT)).any(axis=2).sum())
+    return count
 
 
 def _class_numbers(values: tuple[int, ...], counts: npt.NDArray[np.int64]) -> tuple[int, ...]:
@@ -95,8 +106,10 @@ def _class_numbers(values: tuple[int, ...], counts: npt.NDArray[np.int64]) -> tu
     return classes if share >= _MIN_CLASS_SHARE else ()
 
 
-def _to_mask(pixels: npt.NDArray[np.bool_]) -> Mask:
-    return np.multiply(pixels, 255, dtype=np.uint8)
+def _mark_above(grey: Mask, level: int) -> Mask:
+    """Set the pixels above a level to 255 and all others to 0, in place."""
+    cv2.threshold(grey, level, 255, cv2.THRESH_BINARY, dst=grey)
+    return grey
 
 
 def _join(classes: tuple[int, ...] | list[int]) -> str:

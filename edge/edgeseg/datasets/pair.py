@@ -85,7 +85,7 @@ class FilePair:
         """Check that the mask files exist.
 
         Raises:
-            SystemSetupError: a file is missing. The message contains its name.
+            SystemSetupError: A file is missing. The message contains its name.
         """
         for file in (self.truth_file, self.fov_file):
             if file is not None and not file.exists():
@@ -98,8 +98,8 @@ class FilePair:
         """Load the pair into memory.
 
         Raises:
-            PhotoError: a file cannot be read.
-            SystemSetupError: a mask and its photograph differ in size, or the vessel mask or the
+            PhotoError: A file cannot be read.
+            SystemSetupError: A mask and its photograph differ in size, or the vessel mask or the
                 field of view is implausible.
         """
         data = read_photo_bytes(self.photo_file)
@@ -138,8 +138,8 @@ def read_second_observer_mask(pair: Pair, photo: Photo) -> Mask:
         (H, W) uint8 {0, 255}.
 
     Raises:
-        PhotoError: the file cannot be read.
-        SystemSetupError: the mask does not exist, or mask and photograph differ in size.
+        PhotoError: The file cannot be read.
+        SystemSetupError: The mask does not exist, or mask and photograph differ in size.
     """
     file = pair.second_file if isinstance(pair, FilePair) else None
     if file is None or not file.exists():
@@ -166,17 +166,17 @@ def _read_mask(file: Path, photo: Photo, orientation: int) -> _ReadMask:
         orientation: EXIF orientation of the photograph.
     """
     data = read_photo_bytes(file)
-    picture = decode_photo(data, str(file))
+    image = decode_photo(data, str(file))
     own_orientation = read_orientation(data)
     misoriented = _describe_orientations(orientation, own_orientation)
     height, width = photo.shape[:2]
-    if picture.shape != photo.shape:
+    if image.shape != photo.shape:
         cause = f"; {misoriented}" if misoriented else ""
         raise SystemSetupError(
-            f"{file}: the mask has {picture.shape[1]}x{picture.shape[0]} pixels, but its "
+            f"{file}: the mask has {image.shape[1]}x{image.shape[0]} pixels, but its "
             f"photograph has {width}x{height}{cause}. Both must have the same size."
         )
-    return _ReadMask(decode_mask_values(picture), _has_transparency(data), misoriented)
+    return _ReadMask(decode_mask_values(image), _has_transparency(data), misoriented)
 
 
 def _describe_orientations(photo: int, mask: int) -> str:

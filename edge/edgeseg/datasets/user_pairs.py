@@ -24,7 +24,7 @@ def read_pairs(folder: Path) -> list[FilePair]:
     `edgeseg.datasets.select_split`.
 
     Raises:
-        SystemSetupError: a file is missing, a stem exists twice, or `split.csv` is invalid.
+        SystemSetupError: A file is missing, a stem exists twice, or `split.csv` is invalid.
     """
     photos = _files_by_stem(folder / "images")
     masks = _files_by_stem(folder / "masks")
@@ -52,7 +52,7 @@ def describe_orphans(folder: Path) -> str:
     """List the masks and fields of view without a photograph; empty if there are none.
 
     Raises:
-        SystemSetupError: a stem exists twice.
+        SystemSetupError: A stem exists twice.
     """
     photos = _files_by_stem(folder / "images")
     orphans: list[str] = []

@@ -60,7 +60,7 @@ class DicomFrame:
             (H, W, 3) uint8 RGB, contiguous.
 
         Raises:
-            PhotoError: the frame is damaged, too large, or of an unsupported type.
+            PhotoError: The frame is damaged, too large, or of an unsupported type.
         """
         try:
             return _decode_frame(self.instance, self.number)
@@ -79,7 +79,7 @@ def decode_first_frame(data: bytes) -> Photo:
         data: bytes of the file.
 
     Raises:
-        InvalidImageError: see `DicomFrame.decode` and `read_instance`.
+        InvalidImageError: See `DicomFrame.decode` and `read_instance`.
     """
     try:
         return _decode_frame(read_instance(data), 1)
@@ -93,8 +93,8 @@ def _decode_frame(instance: DicomInstance, number: int) -> Photo:
     layout = instance.layout
     is_ybr = layout.photometric in {"YBR_FULL", "YBR_FULL_422"}
     if instance.compression == "none":
-        samples = _read_native(instance, number)
-        return convert_to_rgb(samples, layout, instance.dataset, is_ybr)
+        # Without a variable, the samples are freed as soon as they are converted.
+        return convert_to_rgb(_read_native(instance, number), layout, instance.dataset, is_ybr)
     stream = instance.pixel_data.encapsulated_frame(instance.data, number, layout.frames)
     if instance.compression == "rle":
         samples = decode_rle(

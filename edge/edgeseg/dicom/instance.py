@@ -24,7 +24,7 @@ from edgeseg.dicom.transfer_syntaxes import (
 from edgeseg.dicom.values import read_integer, read_text
 from edgeseg.errors import CUT_OFF, DAMAGED, InvalidImageError
 from edgeseg.imaging.image_header import ImageHeader
-from edgeseg.imaging.size_limits import check_memory, check_size
+from edgeseg.imaging.size_limits import check_memory, check_size, required_bytes
 
 # Invalid values are common, and pydicom would print a warning for each invalid value.
 warnings.filterwarnings("ignore", module=r"(pydicom|highdicom)\.")
@@ -99,6 +99,7 @@ class DicomInstance:
         layout: size and type of the samples.
         compression: compression of the pixels.
         pixel_data: location of the pixels.
+        required_bytes: bytes that are required to process a frame.
     """
 
     data: bytes
@@ -106,6 +107,7 @@ class DicomInstance:
     layout: PixelLayout
     compression: Compression
     pixel_data: PixelData
+    required_bytes: int
 
     @property
     def sop_class(self) -> str:
@@ -153,12 +155,12 @@ def read_instance(data: bytes) -> DicomInstance:
     check_size(layout.columns, layout.rows)
     sample_bytes = layout.samples * layout.bits_allocated // 8
     decoder_bytes = sample_bytes * _DECODER_BYTES[compression]
-    # The bytes of the file also remain in memory.
-    file_bytes = -(-len(data) // (layout.rows * layout.columns))
-    check_memory(
-        ImageHeader("dicom", layout.columns, layout.rows, decoder_bytes=decoder_bytes + file_bytes)
-    )
-    return DicomInstance(data, dataset, layout, compression, pixel_data)
+    if compression == "none" and layout.bits_allocated == 16:
+        decoder_bytes += layout.samples  # the unused bits are removed from a copy
+    header = ImageHeader("dicom", layout.columns, layout.rows, decoder_bytes=decoder_bytes)
+    check_memory(header, len(data))
+    required = required_bytes(header, len(data))
+    return DicomInstance(data, dataset, layout, compression, pixel_data, required)
 
 
 def read_dicom_header(data: bytes, complete: bool) -> ImageHeader:

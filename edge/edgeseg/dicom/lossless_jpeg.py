@@ -33,7 +33,7 @@ def rebuild_lossless_jpeg(stream: bytes, layout: PixelLayout) -> bytes:
         layout: size and type of the samples.
 
     Raises:
-        InvalidImageError: the stream is damaged or of an unsupported type.
+        InvalidImageError: The stream is damaged or of an unsupported type.
     """
     parts = [b"\xff\xd8"]
     identifiers = b""  # identifiers of the components in the frame header

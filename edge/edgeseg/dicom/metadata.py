@@ -64,7 +64,8 @@ def read_identifiers(dataset: Dataset) -> dict[str, str | None]:
 
 def _functional_groups(frame: DicomFrame) -> tuple[Dataset, ...]:
     """Return the functional groups of a frame, followed by the groups shared by all frames."""
-    dataset, index = frame.instance.dataset, frame.number - 1
+    dataset = frame.instance.dataset
+    index = frame.number - 1
     own = read_items(dataset, "PerFrameFunctionalGroupsSequence")[index : index + 1]
     return (*own, *read_items(dataset, "SharedFunctionalGroupsSequence"))
 

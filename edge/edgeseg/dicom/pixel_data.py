@@ -51,7 +51,7 @@ class PixelData:
             frames: number of frames in the file.
 
         Raises:
-            InvalidImageError: the start of the frame cannot be determined from the fragments.
+            InvalidImageError: The start of the frame cannot be determined from the fragments.
         """
         first, last = self._frame_starts(data, frames)[number - 1 : number + 1]
         parts = [data[start:end] for start, end in self.fragments[first:last]]
@@ -88,7 +88,7 @@ def locate_pixel_data(data: bytes, position: int, little: bool) -> PixelData:
         little: whether the file is little endian.
 
     Raises:
-        InvalidImageError: the file contains no pixels, or is truncated.
+        InvalidImageError: The file contains no pixels, or is truncated.
     """
     order = "<" if little else ">"
     try:

@@ -42,7 +42,7 @@ def read_private_text(path: Path) -> dict[str, str]:
     """Read the text of a DICOM file that edgeseg wrote. Return {} for other files.
 
     Raises:
-        OSError: the file cannot be read.
+        OSError: The file cannot be read.
     """
     with open_regular_file(path) as file:
         beginning = file.read(_MAX_HEADER_BYTES)

@@ -25,7 +25,7 @@ def decode_rle(stream: bytes, rows: int, columns: int, samples: int, bits: int) 
         (H, W) or (H, W, 3) uint8 or uint16.
 
     Raises:
-        InvalidImageError: the stream is damaged, or has the wrong number of pixels.
+        InvalidImageError: The stream is damaged, or has the wrong number of pixels.
     """
     if len(stream) < _HEADER_BYTES:
         raise InvalidImageError(CUT_OFF)

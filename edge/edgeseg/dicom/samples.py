@@ -10,7 +10,12 @@ from edgeseg.dicom.instance import PixelLayout
 from edgeseg.dicom.values import read_items, read_numbers, read_text
 from edgeseg.errors import DAMAGED, InvalidImageError
 from edgeseg.imaging.arrays import Photo
-from edgeseg.imaging.sample_range import Samples, estimate_maximum, scale_to_uint8
+from edgeseg.imaging.sample_range import (
+    Samples,
+    apply_table,
+    estimate_maximum,
+    scale_to_uint8,
+)
 
 _BAND_ROWS = 64
 _MAX_16_BIT = 65535
@@ -34,7 +39,7 @@ def convert_to_rgb(samples: Samples, layout: PixelLayout, dataset: Dataset, is_y
         is_ybr: whether the samples are luminance and colour differences.
 
     Raises:
-        InvalidImageError: the palette is damaged.
+        InvalidImageError: The palette is damaged.
     """
     samples = _select_bits(samples, layout)
     if layout.photometric == "PALETTE COLOR":
@@ -57,7 +62,8 @@ def _select_bits(samples: Samples, layout: PixelLayout) -> Samples:
     is_narrower = samples.dtype.itemsize * 8 < layout.bits_allocated
     if is_narrower or (not shift and layout.bits_stored == layout.bits_allocated):
         return samples
-    selected: Samples = (samples >> shift) & samples.dtype.type(mask)
+    selected: Samples = samples >> samples.dtype.type(shift)
+    selected &= samples.dtype.type(mask)
     return selected
 
 
@@ -99,15 +105,10 @@ def _read_rescale(dataset: Dataset) -> tuple[float, float]:
 def _apply_window(samples: Samples, black: float, white: float) -> npt.NDArray[np.uint8]:
     values = np.arange(_MAX_16_BIT + 1, dtype=np.float64)
     table = np.rint((values - black) * (255 / (white - black))).clip(0, 255).astype(np.uint8)
-    scaled = np.empty(samples.shape, np.uint8)
-    for top in range(0, len(samples), _BAND_ROWS):
-        rows = slice(top, top + _BAND_ROWS)
-        scaled[rows] = table[samples[rows]]
-    return scaled
+    return apply_table(samples, table)
 
 
 def _apply_palette(samples: Samples, dataset: Dataset) -> Photo:
-    photo = np.empty((*samples.shape, 3), np.uint8)
     try:
         levels = np.arange(np.iinfo(samples.dtype).max + 1).astype(samples.dtype)
         colours = apply_color_lut(levels[np.newaxis], dataset)[0, :, :3]
@@ -119,10 +120,7 @@ def _apply_palette(samples: Samples, dataset: Dataset) -> Photo:
         # Some writers store 8-bit colours in 16-bit entries.
         maximum = 255 if colours.max(initial=0) <= 255 else _MAX_16_BIT
         colours = scale_to_uint8(np.asarray(colours, np.uint16), maximum)
-    for top in range(0, len(samples), _BAND_ROWS):
-        rows = slice(top, top + _BAND_ROWS)
-        photo[rows] = colours[samples[rows]]
-    return photo
+    return apply_table(samples, colours)
 
 
 def _convert_ybr(samples: npt.NDArray[np.uint8]) -> Photo:

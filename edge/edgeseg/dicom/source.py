@@ -124,7 +124,7 @@ def check_uids(dataset: Dataset, name: str) -> None:
         name: name of the photograph in the error message.
 
     Raises:
-        PhotoError: a UID is missing.
+        PhotoError: A UID is missing.
     """
     missing = [keyword for keyword in _REQUIRED if not _UID.fullmatch(read_text(dataset, keyword))]
     if missing:
@@ -144,7 +144,7 @@ def open_source(frame: DicomFrame, identity: ResultIdentity, name: str) -> Dicom
         name: name of the photograph in error messages.
 
     Raises:
-        PhotoError: the file lacks a UID to which results refer.
+        PhotoError: The file lacks a UID to which results refer.
     """
     original = frame.instance.dataset
     check_uids(original, name)

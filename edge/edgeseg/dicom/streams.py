@@ -47,7 +47,7 @@ def read_jpeg_frame(stream: bytes, layout: PixelLayout) -> JpegFrame:
     """Read the frame header of a JPEG or JPEG-LS stream and compare it with the file's header.
 
     Raises:
-        InvalidImageError: the stream is damaged, or has another size or number of components.
+        InvalidImageError: The stream is damaged, or has another size or number of components.
     """
     if not stream.startswith(b"\xff\xd8"):
         raise InvalidImageError(f"a frame without a JPEG stream: {DAMAGED}")
@@ -100,7 +100,7 @@ def check_jpeg2000(stream: bytes, instance: DicomInstance) -> bool:
         Whether the stream contains a colour transform, which the decoder inverts.
 
     Raises:
-        InvalidImageError: the stream is scrambled, damaged, or has another size.
+        InvalidImageError: The stream is scrambled, damaged, or has another size.
     """
     if not stream.startswith((JP2_SIGNATURE, CODESTREAM_SIGNATURE)):
         manufacturer = escape_text(read_text(instance.dataset, "Manufacturer"), 60)

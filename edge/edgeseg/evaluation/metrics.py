@@ -1,12 +1,14 @@
 """Scores of a vessel mask against a manual mask. They are computed from integer pixel counts."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.imaging.arrays import Mask, Probability
+from edgeseg.imaging.arrays import Mask, Probability, row_bands
 
 BINS = 4096
 """Number of probability bins. The AUC differs from the exact rank statistic by at most 1e-4."""
@@ -62,16 +64,17 @@ def count_pixels(prediction: Mask, truth: Mask, inside: Mask | None = None) -> P
         truth: (H, W) uint8 {0, 255}, manual mask.
         inside: (H, W) uint8, nonzero for counted pixels; None for the whole frame.
     """
-    total = truth.size
-    if inside is not None:
-        prediction = cv2.bitwise_and(prediction, inside).astype(np.uint8, copy=False)
-        truth = cv2.bitwise_and(truth, inside).astype(np.uint8, copy=False)
-        total = cv2.countNonZero(inside)
-    both = cv2.countNonZero(cv2.bitwise_and(prediction, truth))
-    false_positive = cv2.countNonZero(prediction) - both
-    false_negative = cv2.countNonZero(truth) - both
-    true_negative = total - both - false_positive - false_negative
-    return PixelCounts(both, false_positive, false_negative, true_negative)
+    both = predicted = marked = 0
+    for rows in row_bands(len(truth)):  # limits the memory
+        found, vessels = prediction[rows], truth[rows]
+        if inside is not None:
+            found = np.asarray(cv2.bitwise_and(found, inside[rows]), np.uint8)
+            vessels = np.asarray(cv2.bitwise_and(vessels, inside[rows]), np.uint8)
+        both += cv2.countNonZero(cv2.bitwise_and(found, vessels))
+        predicted += cv2.countNonZero(found)
+        marked += cv2.countNonZero(vessels)
+    total = truth.size if inside is None else cv2.countNonZero(inside)
+    return PixelCounts(both, predicted - both, marked - both, total - predicted - marked + both)
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,10 @@ class ThresholdCurve:
             return None
         below = np.cumsum(self.background) - self.background
         return float((self.vessel * (below + 0.5 * self.background)).sum() / (vessels * background))
+
+    def plus(self, other: ThresholdCurve) -> ThresholdCurve:
+        """Return the sum of two curves, which count different pixels."""
+        return ThresholdCurve(self.vessel + other.vessel, self.background + other.background)
 
     def dice_at(self) -> npt.NDArray[np.float64]:
         """Compute the Dice for thresholds k / BINS, (BINS,); 1 if neither mask has a vessel."""

@@ -30,12 +30,13 @@ import numpy.typing as npt
 
 from edgeseg.datasets import DataSet, LoadedPair, Pair, read_second_observer_mask
 from edgeseg.errors import PhotoError, SystemSetupError
-from edgeseg.evaluation.metrics import count_pixels, threshold_curve
+from edgeseg.evaluation.metrics import ThresholdCurve, count_pixels, threshold_curve
 from edgeseg.evaluation.result import EvaluationProtocol
 from edgeseg.evaluation.scores import DataSetScores, PhotographScores, Scores
 from edgeseg.evaluation.structure import compare_structure
 from edgeseg.field_of_view.detect import FieldOfView, detect_fields
 from edgeseg.imaging.arrays import Box, Mask, Photo, Probability
+from edgeseg.segmentation import Segmentation
 from edgeseg.segmenter import Segmenter
 
 Pixel = TypeVar("Pixel", np.uint8, np.float32)
@@ -50,11 +51,12 @@ class Comparison:
 
     Attributes:
         photo: (H, W, 3) uint8 RGB.
-        probability: (H, W) float32, 0 to 1; None for a human observer.
+        probability: (H, W) float32, 0 to 1; None for a human observer, or if `curve` is given.
         prediction: (H, W) uint8 {0, 255}, predicted vessels.
         truth: (H, W) uint8 {0, 255}, manual mask.
         inside: (H, W) uint8 {0, 255}, counted pixels; None for the whole frame.
         notes: information for the user about the manual mask.
+        curve: histograms of the probability; None to compute them from `probability`.
     """
 
     photo: Photo
@@ -63,13 +65,14 @@ class Comparison:
     truth: Mask
     inside: Mask | None
     notes: tuple[str, ...] = ()
+    curve: ThresholdCurve | None = None
 
     def scores(self, structure: bool = False) -> Scores:
         """Compute the pixel scores and, if requested, the scores of the vessel structure."""
         counts = count_pixels(self.prediction, self.truth, self.inside)
-        auc = None
-        if self.probability is not None:
-            auc = threshold_curve(self.probability, self.truth, self.inside).auc
+        curve = self.curve
+        if curve is None and self.probability is not None:
+            curve = threshold_curve(self.probability, self.truth, self.inside)
         structure_scores = None
         if structure:
             structure_scores = compare_structure(self.prediction, self.truth, self.inside)
@@ -79,7 +82,7 @@ class Comparison:
             accuracy=counts.accuracy,
             sensitivity=counts.sensitivity,
             specificity=counts.specificity,
-            auc=auc,
+            auc=None if curve is None else curve.auc,
             **({} if structure_scores is None else msgspec.structs.asdict(structure_scores)),
         )
 
@@ -107,16 +110,13 @@ def evaluate(
         structure: whether to compute the scores of the vessel structure.
 
     Raises:
-        ModelError: the model file is damaged.
+        ModelError: The model file is damaged.
     """
     photographs = []
     for pair in data_set.pairs:
         comparison = None
         try:
-            loaded = pair.load()
-            comparison = replace(
-                _compare(segmenter, pair, loaded, protocol), notes=_describe_masks(pair, loaded)
-            )
+            comparison = _compare(segmenter, pair, protocol)
             scores = PhotographScores.from_scores(pair.name, comparison.scores(structure))
         except (PhotoError, SystemSetupError) as error:
             scores = PhotographScores(pair.name, status=str(error))
@@ -139,12 +139,14 @@ def _describe_masks(pair: Pair, loaded: LoadedPair) -> tuple[str, ...]:
     return (*loaded.notes, f"{pair.name}: {loaded.misoriented}")
 
 
-def _compare(
-    segmenter: Segmenter | None, pair: Pair, loaded: LoadedPair, protocol: EvaluationProtocol
-) -> Comparison:
+def _compare(segmenter: Segmenter | None, pair: Pair, protocol: EvaluationProtocol) -> Comparison:
+    loaded = pair.load()
     if segmenter is None:
-        return compare_observers(loaded, read_second_observer_mask(pair, loaded.photo), protocol)
-    return compare_with_manual(segmenter, loaded, protocol, pair.name)
+        second = read_second_observer_mask(pair, loaded.photo)
+        comparison = compare_observers(loaded, second, protocol)
+    else:
+        comparison = compare_with_manual(segmenter, loaded, protocol, pair.name)
+    return replace(comparison, notes=_describe_masks(pair, loaded))
 
 
 def compare_with_manual(
@@ -153,14 +155,26 @@ def compare_with_manual(
     """Segment a photograph and compare the result with the manual mask.
 
     Raises:
-        PhotoError: no field of view was detected.
+        PhotoError: No field of view was detected.
     """
     if protocol == "native":
-        result = segmenter.segment(loaded.photo, name)
-        return Comparison(
-            loaded.photo, result.probability, result.mask, loaded.truth, loaded.counted
-        )
+        return _compare_native(segmenter.segment(loaded.photo, name), loaded)
     return _compare_stretched(loaded, _segment_stretched(segmenter, loaded.photo, name), protocol)
+
+
+def _compare_native(result: Segmentation, loaded: LoadedPair) -> Comparison:
+    """Compare a result with the manual mask. The masks are limited to the counted pixels."""
+    prediction, truth, inside = result.mask, loaded.truth, loaded.counted
+    curves: list[ThresholdCurve] = []
+    for rows, probability in result.probability_bands():
+        counted = None if inside is None else inside[rows]
+        curves.append(threshold_curve(probability, truth[rows], counted))
+    del result  # reduces the peak memory
+    if inside is not None:
+        cv2.bitwise_and(prediction, inside, prediction)
+        truth = np.asarray(cv2.bitwise_and(truth, inside), np.uint8)
+    curve = reduce(ThresholdCurve.plus, curves)
+    return Comparison(loaded.photo, None, prediction, truth, inside, curve=curve)
 
 
 def compare_observers(loaded: LoadedPair, second: Mask, protocol: EvaluationProtocol) -> Comparison:
@@ -211,10 +225,10 @@ def _segment_stretched_field(
 
 
 def _stretch(
-    picture: npt.NDArray[Pixel], interpolation: int = cv2.INTER_LINEAR
+    image: npt.NDArray[Pixel], interpolation: int = cv2.INTER_LINEAR
 ) -> npt.NDArray[Pixel]:
     size = (REFERENCE_SIZE, REFERENCE_SIZE)
-    return cv2.resize(picture, size, interpolation=interpolation).astype(picture.dtype, copy=False)
+    return cv2.resize(image, size, interpolation=interpolation).astype(image.dtype, copy=False)
 
 
 def _shift_like_mask(probability: Probability, frame: tuple[int, int]) -> Probability:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from edgeseg.evaluation.scores import StructureScores
-from edgeseg.imaging.arrays import Mask
+from edgeseg.imaging.arrays import Mask, row_bands
 from edgeseg.measures.curves import Flags
+from edgeseg.measures.distances import DistanceMap, Distances
 from edgeseg.measures.measure import MAX_DENSITY
 from edgeseg.measures.network import trace_vessels
+from edgeseg.measures.pixel_graph import Indices
 
 THIN_WIDTH = 3.0
 """Vessels below this width in pixels are thin, if the field of view is `REFERENCE_WIDTH` wide."""
@@ -26,18 +27,22 @@ class _Vessels:
     """Vessels of a mask inside the counted pixels.
 
     Attributes:
-        mask: (H, W) uint8 {0, 255}.
-        skeleton: (H, W) bool, pruned.
+        rows: (N,) int64, row of each pixel of the pruned skeleton.
+        columns: (N,) int64, column of each pixel.
+        widths: (N,) float32, width of the vessel at each pixel, in pixels.
         length: total length of the centre lines in pixels.
+        area: number of vessel pixels.
     """
 
-    mask: Mask
-    skeleton: Flags
+    rows: Indices
+    columns: Indices
+    widths: Distances
     length: float
+    area: int
 
-    def covered_by(self, other: Mask) -> float | None:
-        """Return the share of the skeleton in another mask; None if the skeleton is empty."""
-        return _share(other[self.skeleton] > 0)
+    def covered_by(self, mask: Mask) -> float | None:
+        """Return the share of the skeleton in a mask; None if the skeleton is empty."""
+        return _share(mask[self.rows, self.columns] > 0)
 
 
 def compare_structure(
@@ -51,46 +56,52 @@ def compare_structure(
         inside: (H, W) uint8, nonzero for counted pixels; None for the whole frame.
 
     Returns:
-        Scores; None if more than half of the counted pixels of one mask are vessel, or if no pixel
-            is counted.
+        Scores; None if more than half of the counted pixels of one mask are vessel, if the skeleton
+        of one mask has more than a million pixels, or if no pixel is counted.
     """
-    if inside is None:
-        inside = np.full(truth.shape, 255, np.uint8)
-    area = cv2.countNonZero(inside)
-    masks = [np.where(inside != 0, mask, np.uint8(0)) for mask in (prediction, truth)]
-    if max(map(cv2.countNonZero, masks)) > MAX_DENSITY * area or not area:
+    area, (height, width) = truth.size, truth.shape
+    if inside is not None:
+        area = cv2.countNonZero(inside)
+        _, _, width, height = cv2.boundingRect(inside)
+    if not area:
         return None
-    _, _, width, height = cv2.boundingRect(inside)
     diameter = float(max(width, height))
-    predicted, manual = (_trace(mask, diameter) for mask in masks)
-    thin = manual.skeleton & (_widths(manual.mask) * REFERENCE_WIDTH / diameter < THIN_WIDTH)
-    difference = cv2.countNonZero(predicted.mask) - cv2.countNonZero(manual.mask)
+    predicted = _trace(prediction, inside, diameter, area)
+    manual = None if predicted is None else _trace(truth, inside, diameter, area)
+    if predicted is None or manual is None:
+        return None
+    thin = manual.widths * REFERENCE_WIDTH / diameter < THIN_WIDTH
     return StructureScores(
-        cldice=_cldice(predicted, manual),
-        thin_sensitivity=_share(predicted.mask[thin] > 0),
-        vessel_density_difference=abs(difference) / area,
+        cldice=_cldice(predicted.covered_by(truth), manual.covered_by(prediction)),
+        thin_sensitivity=_share(prediction[manual.rows[thin], manual.columns[thin]] > 0),
+        vessel_density_difference=abs(predicted.area - manual.area) / area,
         skeleton_density_difference=abs(predicted.length - manual.length) * diameter / area,
     )
 
 
-def _trace(mask: Mask, diameter: float) -> _Vessels:
-    network = trace_vessels(mask, diameter)
+def _trace(mask: Mask, inside: Mask | None, diameter: float, area: int) -> _Vessels | None:
+    """Trace the vessels inside the counted pixels; None if the mask cannot be a vessel mask."""
+    if inside is not None and not _is_inside(mask, inside):
+        mask = np.asarray(cv2.copyTo(mask, inside), np.uint8)
+    vessel_area = cv2.countNonZero(mask)
+    traced = None if vessel_area > MAX_DENSITY * area else trace_vessels(mask, diameter)
+    if traced is None:
+        return None
+    network, skeleton = traced
     length = float(network.curves.steps().lengths.sum())
-    return _Vessels(mask, network.skeleton > 0, length)
+    rows, columns = np.nonzero(skeleton)
+    # The distance to the nearest background pixel is 1 in a line of one pixel.
+    distances = DistanceMap(mask, cv2.DIST_MASK_PRECISE).at(rows, columns)
+    return _Vessels(rows, columns, 2 * distances - 1, length, vessel_area)
 
 
-def _widths(mask: Mask) -> npt.NDArray[np.float32]:
-    """Return the vessel width at each pixel of a centre line, in pixels, (H, W) float32.
-
-    The distance to the nearest background pixel is 1 in a line of one pixel.
-    """
-    distances = cv2.distanceTransform(mask, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.asarray(2 * distances - 1, np.float32)
+def _is_inside(mask: Mask, inside: Mask) -> bool:
+    """Return whether all pixels of a mask are counted. Then no copy of the mask is required."""
+    bands = row_bands(len(mask))
+    return all(not np.any((mask[rows] != 0) & (inside[rows] == 0)) for rows in bands)
 
 
-def _cldice(predicted: _Vessels, manual: _Vessels) -> float:
-    precision = predicted.covered_by(manual.mask)
-    sensitivity = manual.covered_by(predicted.mask)
+def _cldice(precision: float | None, sensitivity: float | None) -> float:
     if precision is None or sensitivity is None:
         return float(precision is sensitivity)  # 1 if neither mask has a vessel
     both = precision + sensitivity

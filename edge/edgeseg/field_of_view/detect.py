@@ -57,7 +57,7 @@ def detect_fields(
         At least one field of view. The order is from top to bottom and from left to right.
 
     Raises:
-        PhotoError: no retina was detected.
+        PhotoError: No retina was detected.
     """
     if config.fov == "found":
         return detect_retinas(photo, name)
@@ -90,7 +90,7 @@ def grey10(photo: Photo, name: str = "photograph") -> FieldOfView:
         name: name of the photograph in error messages.
 
     Raises:
-        PhotoError: no pixel is brighter than 10.
+        PhotoError: No pixel is brighter than 10.
     """
     region = thresholding.largest_region(cv2.cvtColor(photo, cv2.COLOR_BGR2GRAY) > 10)
     if region is None:
@@ -108,7 +108,7 @@ def detect_fov(photo: Photo, name: str = "photograph") -> FieldOfView:
         name: name of the photograph in error messages.
 
     Raises:
-        PhotoError: the photograph does not show a fundus.
+        PhotoError: The photograph does not show a fundus.
     """
     return largest_field(detect_retinas(photo, name))
 
@@ -125,7 +125,7 @@ def detect_retinas(photo: Photo, name: str = "photograph") -> tuple[FieldOfView,
         background is visible.
 
     Raises:
-        PhotoError: the photograph does not show a fundus.
+        PhotoError: The photograph does not show a fundus.
     """
     thumbnail = make_thumbnail(photo)
     rejection.reject_blank(thumbnail, name)

@@ -102,8 +102,9 @@ def fit_ellipse(outline: Points, min_radius: float, max_radius: float) -> FovEll
         min_radius: lower bound of the half-axes in pixels.
         max_radius: upper bound of the half-axes in pixels.
 
-    Returns: Ellipse with the most inliers, or a circle if it has enough inliers; None if no sample
-    gives a valid ellipse.
+    Returns:
+        Ellipse with the most inliers, or a circle if it has enough inliers; None if no sample gives
+        a valid ellipse.
     """
     samples = outline[(_SAMPLES * len(outline)).astype(int)]
     best, share = _select_by_votes(_fit_circles(samples), outline, min_radius, max_radius)
@@ -160,7 +161,8 @@ def _select_by_votes(
         min_radius: lower bound of the half-axes in pixels.
         max_radius: upper bound of the half-axes in pixels.
 
-    Returns: Selected ellipse, and its share of inliers in the outline.
+    Returns:
+        Selected ellipse, and its share of inliers in the outline.
     """
     shorter, longer = ellipses[:, 2:].min(axis=1), ellipses[:, 2:].max(axis=1)
     valid = (shorter > min_radius) & (longer < max_radius) & (shorter > _MIN_AXIS_RATIO * longer)

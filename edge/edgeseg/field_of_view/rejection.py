@@ -23,7 +23,7 @@ def reject_blank(thumbnail: Thumbnail, name: str) -> None:
         name: name of the photograph in the error message.
 
     Raises:
-        PhotoError: the frame is black or uniform.
+        PhotoError: The frame is black or uniform.
     """
     highest, largest_range = 0.0, 0.0
     for channel in range(3):
@@ -55,7 +55,7 @@ def reject_non_fundus(thumbnail: Thumbnail, region: Mask | None, name: str) -> N
         name: name of the photograph in the error message.
 
     Raises:
-        PhotoError: the photograph does not show a fundus.
+        PhotoError: The photograph does not show a fundus.
     """
     part = thumbnail.colour
     if region is not None:

@@ -65,7 +65,8 @@ def _extract_tabs(ellipse: FovEllipse, region: Mask) -> list[Points]:
 
 
 def _is_tab(outline: Points, ellipse: FovEllipse) -> bool:
-    size, height = np.ptp(outline, axis=0).max(), ellipse.signed_distance(outline).max()
+    size = np.ptp(outline, axis=0).max()
+    height = ellipse.signed_distance(outline).max()
     radius = ellipse.radius
     return bool(size < 0.25 * radius and 0.02 * radius < height < 0.15 * radius)
 

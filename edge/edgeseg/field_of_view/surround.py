@@ -22,7 +22,8 @@ def find_light_surround(thumbnail: Thumbnail) -> Mask:
     Args:
         thumbnail: thumbnail of the photograph.
 
-    Returns: (h, w) uint8, 255 for pixels of the surround, otherwise 0.
+    Returns:
+        (h, w) uint8, 255 for pixels of the surround, otherwise 0.
     """
     colour = np.asarray(cv2.medianBlur(thumbnail.colour, 5), np.uint8)
     surround = np.zeros(colour.shape[:2], np.uint8)

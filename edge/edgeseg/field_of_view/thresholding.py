@@ -134,9 +134,11 @@ def _has_sharp_rim(candidate: FovCandidate, thumbnail: Thumbnail) -> bool:
     ellipse = candidate.ellipse
     if ellipse is None or candidate.coverage <= _MIN_COVERAGE:
         return False
-    directions, reach = DIRECTIONS[candidate.covered], _reach(ellipse)
+    directions = DIRECTIONS[candidate.covered]
+    reach = _reach(ellipse)
     inner = ellipse.expanded(-reach).points_at(directions)
-    return _is_sharp_transition(thumbnail, inner, ellipse.expanded(reach).points_at(directions))
+    outer = ellipse.expanded(reach).points_at(directions)
+    return _is_sharp_transition(thumbnail, inner, outer)
 
 
 def visible_straight_edges(

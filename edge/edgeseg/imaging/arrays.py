@@ -48,13 +48,15 @@ def is_large_image(shape: tuple[int, ...]) -> bool:
     return shape[0] * shape[1] > 2048 * 2048
 
 
-def row_bands(height: int) -> Iterator[slice]:
-    """Split the rows of an image into bands of 128 rows, from top to bottom.
+def row_bands(height: int, band_rows: int = _BAND_ROWS) -> Iterator[slice]:
+    """Split the rows of an image into bands, from top to bottom.
 
     Args:
         height: number of rows.
+        band_rows: number of rows of a band.
 
-    Yields: Slices for the first axis. The last band may be smaller.
+    Yields:
+        Slices for the first axis. The last band may be smaller.
     """
-    for top in range(0, height, _BAND_ROWS):
-        yield slice(top, min(top + _BAND_ROWS, height))
+    for top in range(0, height, band_rows):
+        yield slice(top, min(top + band_rows, height))

@@ -42,13 +42,14 @@ def read_avif(data: bytes, complete: bool) -> ImageHeader:
         )
     width, height = max(sizes, key=lambda size: size[0] * size[1])
     bits = max(depths, default=8)
+    alpha = _ALPHA in data[meta.start : meta.stop]
     return ImageHeader(
         "avif",
         width,
         height,
-        alpha=_ALPHA in data[meta.start : meta.stop],
+        alpha=alpha,
         maximum=(1 << bits) - 1,
-        decoder_bytes=4 if bits == 8 else 16,
+        decoder_bytes=(15 if bits == 8 else 20) + (15 if alpha else 0),
     )
 
 

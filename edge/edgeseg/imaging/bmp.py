@@ -21,7 +21,7 @@ def is_rle_complete(data: bytes, position: int, size: tuple[int, int], compressi
         compression: `RLE8` or `RLE4`.
 
     Raises:
-        IndexError: the codes are truncated.
+        IndexError: The codes are truncated.
     """
     width, height = size
     row, column = 0, 0

@@ -42,7 +42,7 @@ def to_photo(value: PhotoLike, name: str = "photograph") -> Photo:
         (H, W, 3) uint8 RGB, contiguous.
 
     Raises:
-        PhotoError: the type, shape or range is not supported, or the file cannot be decoded.
+        PhotoError: The type, shape or range is not supported, or the file cannot be decoded.
     """
     if isinstance(value, (bytes, bytearray, memoryview)):
         return decode_photo(bytes(value), name)

@@ -65,13 +65,13 @@ def decode_image(data: bytes) -> npt.NDArray[np.uint8]:
             data = select_tiff_page(data, pages[0]) if pages else data
         header = read_header(data)
         check_size(header.width, header.height)
-        check_memory(header)
+        check_memory(header, len(data))
         if header.format == "jpeg":
             photo = decode_plain_jpeg(data)
             if photo is not None:
                 return photo
-        samples = _decode_samples(data, header)
-        image = _to_bgr(_to_uint8(samples, header.maximum))
+        # Each step frees the result of the previous step.
+        image = _to_bgr(_decode_uint8(data, header))
     except MemoryError as error:
         raise InvalidImageError(
             "not enough free memory for the image. Free some memory.", "too_large"
@@ -141,6 +141,11 @@ def _decode_samples(data: bytes, header: ImageHeader) -> Samples:
     if not same_size or image.dtype not in (np.uint8, np.uint16):
         raise InvalidImageError(unsupported, "unsupported_format")
     return image
+
+
+def _decode_uint8(data: bytes, header: ImageHeader) -> npt.NDArray[np.uint8]:
+    """Decode with OpenCV to (H, W) grey, (H, W, 3) BGR or (H, W, 4) BGR and alpha, 8 bits."""
+    return _to_uint8(_decode_samples(data, header), header.maximum)
 
 
 def _imdecode(data: bytes, flags: int) -> Samples | None:

@@ -5,6 +5,7 @@ some TIFF files contain unrelated memory. Such files are rejected here, so that 
 segmented.
 """
 
+import math
 import re
 import struct
 import zlib
@@ -136,14 +137,13 @@ def _read_png(data: bytes, complete: bool) -> ImageHeader:
     grey = colour == 0 and not alpha and not oriented
     channels = 1 if grey else 3 + alpha
     sample_bytes = 2 if bits == 16 else 1
-    # OpenCV's decoder keeps the image in memory twice.
-    decoder_bytes = max(2 * channels * sample_bytes - 3, channels * sample_bytes)
+    decoder_bytes = max(2 * channels * sample_bytes - 3, 1)  # OpenCV copies the decoded image
     return ImageHeader("png", width, height, alpha=alpha, grey=grey, decoder_bytes=decoder_bytes)
 
 
 def _read_jpeg(data: bytes, complete: bool) -> ImageHeader:
     """Read all segments. A photograph is complete if an end marker follows its scans."""
-    width, height, scans, decoder_bytes = 0, 0, 0, 0
+    width, height, scans, decoder_bytes = 0, 0, 0, 3
     for marker in walk_markers(data, 2):
         if marker.code in _UNSUPPORTED_FRAMES and not scans:
             raise unsupported_format(_UNSUPPORTED_FRAMES[marker.code])
@@ -154,9 +154,9 @@ def _read_jpeg(data: bytes, complete: bool) -> ImageHeader:
         if marker.code == END_OF_IMAGE:
             break
         if marker.code in START_OF_FRAME and not height:
-            height, width, components = struct.unpack_from(">HHB", data, marker.end + 3)
-            if marker.code not in {0xC0, 0xC1}:  # the decoder stores 16 bits per coefficient
-                decoder_bytes = 2 * components
+            height, width = struct.unpack_from(">HH", data, marker.end + 3)
+            if marker.code not in {0xC0, 0xC1}:
+                decoder_bytes = max(3, _coefficient_bytes(data, marker.end + 7))
             if not complete:
                 return ImageHeader("jpeg", width, height)
         scans += marker.code == START_OF_SCAN
@@ -168,10 +168,22 @@ def _read_jpeg(data: bytes, complete: bool) -> ImageHeader:
     raise IndexError
 
 
+def _coefficient_bytes(data: bytes, start: int) -> int:
+    """Return the bytes per pixel for the coefficients of a JPEG, which have 16 bits each.
+
+    Args:
+        data: bytes of the file.
+        start: offset of the number of components.
+    """
+    factors = data[start + 2 : start + 1 + 3 * data[start] : 3]
+    samples = [(factor >> 4) * (factor & 15) for factor in factors]
+    return math.ceil(2 * sum(samples) / max(1, *samples, 1))
+
+
 def _read_gif(data: bytes, complete: bool) -> ImageHeader:
     """Read the blocks up to the end of the first image. Other frames are not read."""
     width, height, packed = struct.unpack_from("<HHB", data, 6)
-    header = ImageHeader("gif", width, height, alpha=True)
+    header = ImageHeader("gif", width, height, alpha=True, decoder_bytes=10)
     if not complete:
         return header
     position = 13 + _gif_palette_bytes(packed)
@@ -211,7 +223,8 @@ def _read_bmp(data: bytes, complete: bool) -> ImageHeader:
         check_size(width, abs(height))
         if not bmp.is_rle_complete(data, offset, (width, abs(height)), compression):
             raise InvalidImageError(f"a BMP with missing pixels: {DAMAGED}")
-    return ImageHeader("bmp", width, abs(height), alpha=bits == 32)
+    alpha = bits == 32
+    return ImageHeader("bmp", width, abs(height), alpha=alpha, decoder_bytes=5 if alpha else 3)
 
 
 def _read_pnm(data: bytes, complete: bool) -> ImageHeader:
@@ -233,7 +246,7 @@ def _read_pnm(data: bytes, complete: bool) -> ImageHeader:
     if complete and pixels_start + row_bytes * height > len(data):
         raise InvalidImageError(CUT_OFF)
     grey = kind in {2, 5}
-    decoder_bytes = sample_bytes * (1 if grey else 3)
+    decoder_bytes = 1 if grey else 6 * sample_bytes - 3
     return ImageHeader(
         "pnm", width, height, maximum=maximum, grey=grey, decoder_bytes=decoder_bytes
     )

@@ -25,7 +25,7 @@ _MAX_TEXT_BYTES = 1 << 20
 _MAX_FILE_BYTES = 1 << 30
 
 
-def insert_png_text(data: bytes, texts: Mapping[str, str]) -> bytes:
+def insert_png_text(data: bytes | memoryview, texts: Mapping[str, str]) -> bytes:
     """Insert a tEXt chunk for each key and value before the pixels of a PNG file.
 
     Args:

@@ -52,13 +52,14 @@ def read_jpeg2000(data: bytes, complete: bool) -> ImageHeader:
         if stream.is_signed or stream.is_subsampled:
             raise _unsupported("a JPEG 2000 with signed or subsampled components")
         _check_tiles(data, stream.end)
+    sample_bytes = 1 if max(stream.bits, default=8) <= 8 else 2
     return ImageHeader(
         "jpeg2000",
         stream.width,
         stream.height,
         maximum=(1 << stream.bits[0]) - 1 if stream.bits else None,
         grey=components == 1,
-        decoder_bytes=_COMPONENT_BYTES * components + 3,
+        decoder_bytes=(_COMPONENT_BYTES + sample_bytes) * components - 1,
     )
 
 

@@ -13,10 +13,12 @@ compression. The format is detected from the content (`edgeseg.imaging.file_sign
 - Files that are truncated, damaged or too large are rejected.
 """
 
+import os
 import re
 from pathlib import Path
 from typing import BinaryIO
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -33,7 +35,7 @@ _SUFFIXES = (
 # Suffixes of photograph files in lower case, with the dot.
 PHOTOGRAPH_SUFFIXES = (*_SUFFIXES, *(f"{suffix}.gz" for suffix in _SUFFIXES))
 
-_BLOCK_BYTES = 8 << 20  # most files are smaller, so that they are read at once and not copied
+_BLOCK_BYTES = 8 << 20  # most pipes contain less, so that the bytes are not copied
 
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+){2,}")
 
@@ -121,10 +123,19 @@ def decode_mask(data: bytes, name: str = "mask") -> Mask:
     Raises:
         PhotoError: the file cannot be decoded.
     """
-    grey = decode_photo(data, name).max(axis=2)
+    return mask_from_image(decode_photo(data, name))
+
+
+def mask_from_image(image: Photo) -> Mask:
+    """Return the mask of a decoded file, (H, W) uint8, 0 or 255; see `decode_mask`.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+    """
+    grey: Mask = image.max(axis=2)
     threshold = 0 if grey.max() == 1 else MASK_THRESHOLD
-    mask: Mask = np.where(grey > threshold, np.uint8(255), np.uint8(0))
-    return mask
+    cv2.threshold(grey, threshold, 255, cv2.THRESH_BINARY, dst=grey)
+    return grey
 
 
 def read_photo_bytes(path: Path, name: str | None = None) -> bytes:
@@ -141,7 +152,9 @@ def read_photo_bytes(path: Path, name: str | None = None) -> bytes:
     name = str(path) if name is None else name
     try:
         with open_regular_file(path) as file:
-            return read_photo_stream(file, name)
+            # The file is read at once, because joining its parts requires twice its size.
+            size = os.fstat(file.fileno()).st_size
+            return read_photo_stream(file, name, min(size, MAX_FILE_BYTES) + 1)
     except OSError as error:
         raise PhotoError(
             f"{name}: cannot be read ({error.strerror}). Check the name and the permissions.",
@@ -149,18 +162,19 @@ def read_photo_bytes(path: Path, name: str | None = None) -> bytes:
         ) from error
 
 
-def read_photo_stream(stream: BinaryIO, name: str) -> bytes:
+def read_photo_stream(stream: BinaryIO, name: str, block_bytes: int = _BLOCK_BYTES) -> bytes:
     """Read the bytes of a photograph from an open file or pipe, up to `MAX_FILE_BYTES`.
 
     Args:
         stream: input, opened for reading.
         name: name of the photograph in error messages.
+        block_bytes: number of bytes to read at once.
 
     Raises:
         PhotoError: the stream is longer than `MAX_FILE_BYTES`.
     """
     blocks, size = [], 0
-    while block := stream.read(_BLOCK_BYTES):
+    while block := stream.read(block_bytes):
         blocks.append(block)
         size += len(block)
         if size > MAX_FILE_BYTES:

@@ -1,4 +1,4 @@
-"""Range of 16-bit samples. The range ends at the value of white."""
+"""Conversion of samples to 8 bits, and the range of 16-bit samples (up to the value of white)."""
 
 from typing import TypeAlias
 
@@ -48,11 +48,23 @@ def scale_to_uint8(samples: Samples, maximum: int) -> npt.NDArray[np.uint8]:
         maximum: sample value of white.
     """
     values = np.arange(np.iinfo(samples.dtype).max + 1) * (255 / maximum)
-    table = np.minimum(np.rint(values), 255).astype(np.uint8)
-    scaled = np.empty(samples.shape, np.uint8)
+    return apply_table(samples, np.minimum(np.rint(values), 255).astype(np.uint8))
+
+
+def apply_table(samples: Samples, table: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Replace each sample by the table's entry for its value.
+
+    Args:
+        samples: (H, W) or (H, W, C).
+        table: (N,) values or (N, 3) colours, with an entry for each value of `samples`.
+
+    Returns:
+        Array with the shape of `samples`; for colours with an additional axis.
+    """
+    result = np.empty((*samples.shape, *table.shape[1:]), np.uint8)
     # NumPy converts the samples to 64-bit indices for the lookup. Processing in bands limits the
     # memory.
     for top in range(0, len(samples), _BAND_ROWS):
         rows = slice(top, top + _BAND_ROWS)
-        scaled[rows] = table[samples[rows]]
-    return scaled
+        result[rows] = table[samples[rows]]
+    return result

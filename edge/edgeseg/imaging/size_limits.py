@@ -5,7 +5,10 @@ from edgeseg.imaging.image_header import ImageHeader
 
 MAX_PIXELS = 100_000_000  # fundus cameras have 0.3 to 50 megapixels
 
-_MAX_DECODING_BYTES = 900_000_000
+MAX_REQUIRED_BYTES = 870_000_000
+"""Memory limit of a photograph. With libraries and model, a process requires less than 1 GB."""
+
+_PROCESSING_BYTES = 8  # bytes per pixel after decoding: RGB, masks and measurements
 
 
 def check_size(width: int, height: int) -> None:
@@ -24,15 +27,34 @@ def check_size(width: int, height: int) -> None:
         )
 
 
-def check_memory(header: ImageHeader) -> None:
+def check_memory(header: ImageHeader, file_bytes: int) -> None:
     """Reject images that require too much memory for decoding on a small board.
+
+    Args:
+        header: header of the image.
+        file_bytes: size of the file, which remains in memory.
 
     Raises:
         InvalidImageError: the image is too large for its sample type.
     """
-    if header.width * header.height * (3 + header.decoder_bytes) > _MAX_DECODING_BYTES:
+    if _decoding_bytes(header, file_bytes) > MAX_REQUIRED_BYTES:
         raise InvalidImageError(
             f"{header.width} x {header.height} pixels of this type require too much memory. "
             "Reduce the size of the image, or save the image with 8 bits per channel.",
             "too_large",
         )
+
+
+def required_bytes(header: ImageHeader, file_bytes: int) -> int:
+    """Return the bytes that are required to decode and process an image.
+
+    Args:
+        header: header of the image.
+        file_bytes: size of the file.
+    """
+    processing = header.width * header.height * _PROCESSING_BYTES
+    return max(_decoding_bytes(header, file_bytes), processing)
+
+
+def _decoding_bytes(header: ImageHeader, file_bytes: int) -> int:
+    return header.width * header.height * (3 + header.decoder_bytes) + file_bytes

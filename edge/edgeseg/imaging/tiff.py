@@ -137,18 +137,22 @@ class TiffDirectory(NamedTuple):
         """Bytes per pixel that OpenCV allocates in addition to the RGB image.
 
         OpenCV allocates memory for a strip or tile, which may be larger than the image, and copies
-        16-bit samples.
+        the decoded image.
         """
         width, height = self.size
         if _TILE_OFFSETS in self.tags:
             piece = self._value(_TILE_WIDTH) * self._value(_TILE_HEIGHT)
+            sizes = self.tags.get(_TILE_BYTES, ())
         else:
-            piece = width * height
-        shares = max(1, math.ceil(piece / max(1, width * height)))
-        if self._value(_BITS, 1) <= 8:
-            return 4 * shares
+            piece = width * min(self._value(_STRIP_ROWS, height), height)
+            sizes = self.tags.get(_STRIP_BYTES, ())
         samples = max(3, self._value(_SAMPLES, 1))
-        return 2 * samples * (shares + 1) - 3
+        if self._value(_BITS, 1) <= 8:
+            image, buffer = min(samples, 4), 4
+        else:
+            image = buffer = 2 * samples
+        piece_bytes = buffer * piece + max(sizes, default=0)
+        return max(image, math.ceil(piece_bytes / max(1, width * height))) + image - 3
 
     def check(self, data: bytes) -> None:
         """Reject a file that OpenCV would decode wrongly.

@@ -46,7 +46,7 @@ def read_webp(data: bytes, complete: bool) -> ImageHeader:
         width, height = width & 0x3FFF, height & 0x3FFF
     else:
         raise InvalidImageError(f"a WebP without an image: {DAMAGED}")
-    return ImageHeader("webp", width, height, alpha=alpha, decoder_bytes=4)
+    return ImageHeader("webp", width, height, alpha=alpha, decoder_bytes=5 if alpha else 3)
 
 
 def _read_uint24(data: bytes, offset: int) -> int:

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeseg.errors import UsageError
-from edgeseg.imaging.arrays import Mask
+from edgeseg.imaging.arrays import Mask, row_bands
 
 
 def binarize_mask(mask: npt.ArrayLike) -> tuple[Mask, bool]:
@@ -32,11 +32,21 @@ def binarize_mask(mask: npt.ArrayLike) -> tuple[Mask, bool]:
             f"mask: values from {low:g} to {high:g}. "
             "Use 0 for the background, and 1 or 255 for vessels."
         )
-    if high == 0 or bool(((array == 0) | (array == high)).all()):
-        return np.where(array != 0, np.uint8(255), np.uint8(0)), True
-    tops = [top for top in (1.0, 255.0, 65535.0) if high <= top]
-    half = (tops[0] if tops else high) / 2
-    return np.where(array > half, np.uint8(255), np.uint8(0)), False
+    bands = list(row_bands(len(array)))
+    if high == 0 or all(_has_values(array[rows], 0, high) for rows in bands):
+        limit, is_binary = 0.0, True
+    else:
+        tops = [top for top in (1.0, 255.0, 65535.0) if high <= top]
+        limit, is_binary = (tops[0] if tops else high) / 2, False
+    binary = np.empty(array.shape, np.uint8)
+    for rows in bands:
+        binary[rows] = np.where(array[rows] > limit, np.uint8(255), np.uint8(0))
+    return binary, is_binary
+
+
+def _has_values(array: npt.NDArray[np.generic], first: float, second: float) -> bool:
+    """Return whether all elements have one of two values."""
+    return bool(((array == first) | (array == second)).all())
 
 
 def check_arrays(

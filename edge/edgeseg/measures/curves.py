@@ -5,6 +5,7 @@ All points are stored in one array. Therefore each computation requires only a f
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -14,6 +15,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Indices: TypeAlias = npt.NDArray[np.int64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
+_GROUP_POINTS = 1 << 21  # more than the curves of a photograph have
 _REACH = 4  # radius of a Gaussian kernel, in standard deviations
 
 
@@ -112,11 +114,30 @@ class Curves(NamedTuple):
         reach = max(1, round(_REACH * sigma))
         kernel = np.exp(-0.5 * np.square(np.arange(-reach, reach + 1) / sigma))
         kernel /= kernel.sum()
+        groups = [group._smooth(kernel, reach) for group in self._split(2 * reach)]
+        return self._replace(points=np.concatenate(groups))
+
+    def _smooth(self, kernel: Floats, reach: int) -> Floats:
         extended = self._extend(reach)
         kept = np.repeat(np.arange(len(self.counts)) * 2 * reach, self.counts)
         kept += np.arange(len(self.points))
         axes = [np.convolve(extended[:, axis], kernel, "valid")[kept] for axis in (0, 1)]
-        return self._replace(points=np.stack(axes, 1))
+        return np.stack(axes, 1)
+
+    def _split(self, margin: int) -> Iterator[Curves]:
+        """Split the curves into groups with a limited number of points, which limits the memory.
+
+        Args:
+            margin: number of points that are added to each curve.
+        """
+        last_points = np.cumsum(self.counts + margin)
+        first = 0
+        for number in np.unique(last_points // _GROUP_POINTS):
+            last = int(np.searchsorted(last_points // _GROUP_POINTS, number, "right"))
+            start, end = self.starts[first], self.ends[last - 1] + 1
+            group = slice(first, last)
+            yield Curves(self.points[start:end], self.counts[group], self.closed[group])
+            first = last
 
     def trim(self, from_start: Floats, from_end: Floats) -> Curves:
         """Shorten the curves at both ends. Closed and short curves are returned unchanged.

@@ -10,6 +10,7 @@ import numpy as np
 from edgeseg.imaging.arrays import Mask
 
 _CELLS = 512  # maximum number of grid cells per diameter of the field of view
+_BAND_ROWS = 256
 SCALES = (256, 181, 128, 90.5, 64, 45.25, 32)
 """Box sizes as divisors of the field of view's diameter.
 
@@ -40,10 +41,16 @@ def _reduce(mask: Mask, cell: int) -> Mask:
     """Reduce the mask to one pixel per cell, nonzero if the cell contains a pixel of the object."""
     left, top, width, height = cv2.boundingRect(mask)
     figure = mask[top : top + height, left : left + width]
-    rows, columns = -height % cell, -width % cell
-    padded = cv2.copyMakeBorder(figure, 0, rows, 0, columns, cv2.BORDER_CONSTANT, value=0)
+    rows = cell * max(1, _BAND_ROWS // cell)
+    bands = [_reduce_band(figure[first : first + rows], cell) for first in range(0, height, rows)]
+    return np.concatenate(bands)
+
+
+def _reduce_band(band: Mask, cell: int) -> Mask:
+    rows, columns = -band.shape[0] % cell, -band.shape[1] % cell
+    padded = cv2.copyMakeBorder(band, 0, rows, 0, columns, cv2.BORDER_CONSTANT, value=0)
     occupied = cv2.dilate(padded, np.ones((cell, cell), np.uint8), anchor=(0, 0))
-    return np.ascontiguousarray((occupied[::cell, ::cell] != 0).astype(np.uint8))
+    return np.asarray(occupied[::cell, ::cell] != 0, np.uint8)
 
 
 def _count_boxes(cells: Mask, size: int) -> int:

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeseg.field_of_view.detect import FieldOfView
-from edgeseg.imaging.arrays import Box, Probability
+from edgeseg.imaging.arrays import Box, Mask, Probability
 from edgeseg.measures.arrays import binarize_mask, check_arrays
 from edgeseg.measures.eye import Eye
+from edgeseg.measures.image_rows import ArrayRows, ImageRows
 from edgeseg.measures.network import VesselNetwork, trace_vessels
 from edgeseg.measures.regions import Area, FieldFigures, Scale
 from edgeseg.measures.spacing import Spacing, SpacingStatus, um_per_px
@@ -89,11 +90,49 @@ def measure_vessels(
     inside = np.asarray(fov.mask if isinstance(fov, FieldOfView) else fov)
     level = 0.5 if threshold is None else threshold
     check_arrays(vessels, inside, probability, level)
-    inside = np.where(inside != 0, np.uint8(255), np.uint8(0))
+    if inside.dtype != np.uint8:
+        inside = np.asarray(inside != 0, np.uint8)
     box = Box(*cv2.boundingRect(inside))
-    diameter = _diameter(fov, box)
-    cv2.bitwise_and(vessels, inside, vessels)
-    density = cv2.countNonZero(vessels) / cv2.countNonZero(inside)
+    crop = (box.rows, box.columns)
+    vessels = np.asarray(cv2.copyTo(vessels[crop], inside[crop]), np.uint8)
+    return measure_field(
+        vessels,
+        inside[crop],
+        box,
+        field_diameter(fov, box),
+        None if probability is None else ArrayRows(probability[crop]),
+        level,
+        spacing,
+        eye,
+    )
+
+
+def measure_field(
+    mask: Mask,
+    inside: Mask,
+    box: Box,
+    diameter: float,
+    probability: ImageRows | None,
+    threshold: float,
+    spacing: Spacing | None,
+    eye: Eye | None,
+) -> Measures:
+    """Measure the vessels of a field of view. The images are cropped to its box.
+
+    Args:
+        mask: (H, W) uint8 {0, 255}, vessels in the field of view.
+        inside: (H, W) uint8, nonzero in the field of view.
+        box: bounding box of the field of view in the photograph.
+        diameter: diameter of the field of view in pixels.
+        probability: image on which widths are measured; None to use the mask.
+        threshold: vessel probability threshold of the mask.
+        spacing: size of a pixel; None to omit the values in micrometres.
+        eye: `left` or `right`, for the anatomical names of the quadrants.
+
+    Raises:
+        UsageError: The spacing is invalid.
+    """
+    density = cv2.countNonZero(mask) / cv2.countNonZero(inside)
     micrometres, spacing_status = um_per_px(spacing, diameter)
     measures = Measures(
         _status(density, diameter),
@@ -105,19 +144,22 @@ def measure_vessels(
     )
     if measures.status not in ("ok", "no_vessels"):
         return measures
-    crop = (box.rows, box.columns)  # only the field of view is processed
-    network = trace_vessels(
-        np.ascontiguousarray(vessels[crop]),
-        diameter,
-        None if probability is None else np.ascontiguousarray(probability[crop]),
-        level,
-    )
+    traced = trace_vessels(mask, diameter, probability, threshold)
+    if traced is None:
+        return replace(measures, status="not_vessels")
+    network, skeleton = traced
     scale = Scale(diameter, micrometres, spacing is not None)
-    values = _measure_field(FieldFigures(network, inside[crop], scale), eye)
+    values = _measure_areas(FieldFigures(network, mask, skeleton, inside, scale), eye)
     return replace(measures, values=values, network=network)
 
 
-def _diameter(fov: FieldOfView | npt.ArrayLike, box: Box) -> float:
+def field_diameter(fov: FieldOfView | npt.ArrayLike, box: Box) -> float:
+    """Return the diameter of a field of view in pixels.
+
+    Args:
+        fov: field of view, or its mask.
+        box: bounding box of the mask, for a field without a rim.
+    """
     if isinstance(fov, FieldOfView) and fov.rim is not None:
         return 2 * fov.rim.radius
     return float(max(box.width, box.height))
@@ -131,7 +173,7 @@ def _status(density: float, diameter: float) -> MeasuresStatus:
     return "ok" if density else "no_vessels"
 
 
-def _measure_field(figures: FieldFigures, eye: Eye | None) -> FieldMeasures:
+def _measure_areas(figures: FieldFigures, eye: Eye | None) -> FieldMeasures:
     """Measure the whole field of view and its quadrants. The arrays are cropped to the field."""
     height, width = figures.fov.shape
     upper, lower = slice(0, height // 2), slice(height // 2, height)

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from edgeseg.imaging.arrays import Mask, Probability
+from edgeseg.imaging.arrays import Mask
 from edgeseg.measures.curves import Curves, Flags, Floats, smooth_known
+from edgeseg.measures.distances import DistanceMap
+from edgeseg.measures.image_rows import BlurredMask, ImageRows
 from edgeseg.measures.nodes import (
     branching_radii,
     find_bridges,
@@ -16,17 +18,23 @@ from edgeseg.measures.nodes import (
     locate_branching_points,
 )
 from edgeseg.measures.pixel_graph import Canvas
-from edgeseg.measures.pruning import Radii, label_branching_points, prune_spurs
+from edgeseg.measures.pruning import label_branching_points, prune_spurs
 from edgeseg.measures.thinning import thin_mask
 from edgeseg.measures.tracing import trace_lines
 from edgeseg.measures.values import WidthMethod
-from edgeseg.measures.widths import blur_mask, measure_widths
+from edgeseg.measures.widths import measure_widths
 
 SMOOTHING = 1 / 400
 """Standard deviation for smoothing the centre lines, relative to the field's diameter."""
 
 WIDTH_SMOOTHING = 1 / 100
 """Standard deviation for smoothing the widths along a vessel, relative to the field's diameter."""
+
+MAX_SKELETON_PIXELS = 1_000_000
+"""Maximum number of pixels of a skeleton, to limit the memory.
+
+The skeleton of a photograph of 100 megapixels has about 300,000 pixels.
+"""
 
 _MIN_SMOOTHING = 2.0  # pixels
 # Length at each end of a vessel where no width is measured, in multiples of half the vessel width.
@@ -39,8 +47,6 @@ class VesselNetwork:
     """Vessels of one field of view.
 
     Attributes:
-        mask: (H, W) uint8 {0, 255}, vessels inside the field of view.
-        skeleton: (H, W) uint8 {0, 1}, pruned.
         curves: centre lines with points at equal distances.
         is_segment: (S,) bool; False for bridges, whose two ends belong to the same branching point.
         branching_radii: (2, S) float64, half of the vessel width at the branching points at both
@@ -52,8 +58,6 @@ class VesselNetwork:
         width_method: method with which the widths were measured.
     """
 
-    mask: Mask
-    skeleton: Mask
     curves: Curves
     is_segment: Flags
     branching_radii: Floats
@@ -74,22 +78,27 @@ class VesselNetwork:
 
 
 def trace_vessels(
-    mask: Mask, diameter: float, probability: Probability | None = None, threshold: float = 0.5
-) -> VesselNetwork:
+    mask: Mask, diameter: float, probability: ImageRows | None = None, threshold: float = 0.5
+) -> tuple[VesselNetwork, Mask] | None:
     """Trace the vessels of a mask.
 
     Args:
         mask: (H, W) uint8 {0, 255}, vessels inside the field of view.
         diameter: diameter of the field of view in pixels.
-        probability: (H, W) float32, 0 to 1, from which the mask was computed; None if unknown.
+        probability: image from which the mask was computed; None if unknown.
         threshold: vessel probability threshold of the mask.
+
+    Returns:
+        Vessels, and their pruned skeleton, (H, W) uint8 {0, 1}. None if the skeleton has more than
+        `MAX_SKELETON_PIXELS` pixels before the pruning.
     """
-    radii = np.asarray(cv2.distanceTransform(mask, cv2.DIST_L2, cv2.DIST_MASK_5), np.float32)
-    canvas = Canvas(thin_mask(mask))
-    graph = prune_spurs(canvas, radii)
+    thinned = thin_mask(mask)
+    if cv2.countNonZero(thinned) > MAX_SKELETON_PIXELS:
+        return None
+    canvas = Canvas(thinned)
+    distances = DistanceMap(mask)
+    graph, radii = prune_spurs(canvas, distances)
     rows, columns = canvas.rows_and_columns()
-    skeleton = np.zeros_like(mask)
-    skeleton[rows, columns] = 1
     pixels = np.stack([columns, rows], 1).astype(np.float64)
     labels = label_branching_points(graph)
     lines = trace_lines(graph, labels)
@@ -97,16 +106,14 @@ def trace_vessels(
     curves = curves.smooth(max(_MIN_SMOOTHING, SMOOTHING * diameter))
     step = max(1.0, _STEP * diameter)
     curves = curves.resample(step)
-    line_radii = branching_radii(lines, labels, radii[rows, columns].astype(np.float64))
+    line_radii = branching_radii(lines, labels, radii.astype(np.float64))
     bridges = find_bridges(lines, labels, curves.lengths(), line_radii)
-    expected = _expected_radii(curves, radii)
-    del radii, canvas  # reduces the peak memory of large masks
-    values = blur_mask(mask) if probability is None else probability
+    expected = _expected_radii(curves, distances, mask.shape)
+    del distances  # reduces the peak memory
+    values = BlurredMask(mask) if probability is None else probability
     widths = _measure_steps(curves, line_radii, expected, values, threshold)
     sigma = WIDTH_SMOOTHING * diameter / step
-    return VesselNetwork(
-        mask,
-        skeleton,
+    network = VesselNetwork(
         curves,
         ~bridges,
         line_radii,
@@ -115,17 +122,18 @@ def trace_vessels(
         pixels[graph.degrees == 1],
         "binary" if probability is None else "probability",
     )
+    return network, canvas.skeleton
 
 
-def _expected_radii(curves: Curves, radii: Radii) -> Floats:
+def _expected_radii(curves: Curves, distances: DistanceMap, shape: tuple[int, ...]) -> Floats:
     """Return the distance to the background at each step of the curves, (K,) float64."""
     column, row = np.rint(curves.steps().middles).astype(np.int64).T
-    column, row = np.clip(column, 0, radii.shape[1] - 1), np.clip(row, 0, radii.shape[0] - 1)
-    return np.asarray(radii[row, column], np.float64)
+    column, row = np.clip(column, 0, shape[1] - 1), np.clip(row, 0, shape[0] - 1)
+    return np.asarray(distances.at(row, column), np.float64)
 
 
 def _measure_steps(
-    curves: Curves, line_radii: Floats, expected: Floats, values: Probability, threshold: float
+    curves: Curves, line_radii: Floats, expected: Floats, values: ImageRows, threshold: float
 ) -> Floats:
     """Measure the vessel width at each step of the curves, except close to their end points.
 

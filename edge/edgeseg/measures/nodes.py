@@ -46,7 +46,8 @@ def branching_radii(lines: TracedLines, labels: Indices, radii: Floats) -> Float
         labels: (N,) int64, branching point of each pixel; -1 for other pixels.
         radii: (N,) float64, distance of each pixel from the background.
 
-    Returns: (2, S) float64, radii at the start and at the end.
+    Returns:
+        (2, S) float64, radii at the start and at the end.
     """
     ends = np.stack(line_ends(lines))
     return np.asarray(np.where(labels[ends] >= 0, radii[ends], 0))

@@ -1,4 +1,4 @@
-"""Picture of the measurements: segments coloured by width, branching points and end points."""
+"""Image of the measurements: segments coloured by width, branching points and end points."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ _FRACTION_BITS = 4  # number of fraction bits in OpenCV's fixed-point coordinate
 _COLOURS = 32  # number of colours for the segments
 
 
-def draw_measures(photo: Photo, measured: Sequence[Measures]) -> Photo:
+def draw_measures(photo: Photo, measured: Sequence[Measures], in_place: bool = False) -> Photo:
     """Draw the measured segments over a darkened photograph.
 
     The colours range from blue (thinnest segment) to red (widest segment). Segments that are too
@@ -25,20 +25,22 @@ def draw_measures(photo: Photo, measured: Sequence[Measures]) -> Photo:
     Args:
         photo: (H, W, 3) uint8 RGB.
         measured: measurements of the fields of view.
+        in_place: whether to draw on the photograph itself instead of a copy.
 
     Returns:
         (H, W, 3) uint8 RGB.
     """
-    picture: Photo = cv2.convertScaleAbs(photo, alpha=0.45).astype(np.uint8, copy=False)
+    image: Photo = photo if in_place else np.empty_like(photo)
+    cv2.convertScaleAbs(photo, image, alpha=0.45)
     for measures in measured:
         if measures.network is not None:
-            crop = picture[measures.box.rows, measures.box.columns]
+            crop = image[measures.box.rows, measures.box.columns]
             _draw_network(crop, measures.network, measures.fov_diameter_px)
-    return picture
+    return image
 
 
-def _draw_network(picture: Photo, network: VesselNetwork, diameter: float) -> None:
-    """Draw one field of view in place. The picture is cropped to the field."""
+def _draw_network(image: Photo, network: VesselNetwork, diameter: float) -> None:
+    """Draw one field of view in place. The image is cropped to the field."""
     thickness = max(1, round(diameter / 600))
     curves = network.curves
     widths = network.mean_widths()
@@ -50,13 +52,13 @@ def _draw_network(picture: Photo, network: VesselNetwork, diameter: float) -> No
         colour = UNKNOWN_WIDTH
         if not np.isnan(width):
             colour = _width_colour((width - low) / max(high - low, 1e-9))
-        cv2.polylines(picture, [line], False, colour, thickness, cv2.LINE_AA, _FRACTION_BITS)
+        cv2.polylines(image, [line], False, colour, thickness, cv2.LINE_AA, _FRACTION_BITS)
     for point in np.rint(network.branching_points).astype(int).tolist():
-        cv2.circle(picture, point, 3 * thickness, BRANCHING_POINT, thickness, cv2.LINE_AA)
+        cv2.circle(image, point, 3 * thickness, BRANCHING_POINT, thickness, cv2.LINE_AA)
     for point in np.rint(network.end_points).astype(int).tolist():
-        cv2.circle(picture, point, 2 * thickness, END_POINT, -1, cv2.LINE_AA)
+        cv2.circle(image, point, 2 * thickness, END_POINT, -1, cv2.LINE_AA)
     if len(known):
-        _draw_scale(picture, low, high, thickness)
+        _draw_scale(image, low, high, thickness)
 
 
 def _width_colour(share: float) -> tuple[int, int, int]:
@@ -66,18 +68,18 @@ def _width_colour(share: float) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def _draw_scale(picture: Photo, low: float, high: float, thickness: int) -> None:
+def _draw_scale(image: Photo, low: float, high: float, thickness: int) -> None:
     """Draw the colour scale with the widths of the thinnest and the widest segment."""
     width, height = 8 * thickness * _COLOURS // 8, 6 * thickness
-    left, top = 4 * thickness, picture.shape[0] - 10 * thickness
+    left, top = 4 * thickness, image.shape[0] - 10 * thickness
     for number in range(_COLOURS):
         first = left + number * width // _COLOURS
         last = left + (number + 1) * width // _COLOURS
         colour = _width_colour(number / (_COLOURS - 1))
-        cv2.rectangle(picture, (first, top), (last, top + height), colour, -1)
+        cv2.rectangle(image, (first, top), (last, top + height), colour, -1)
     text = f"{low:.1f} to {high:.1f} px"
     origin = (left, top - 3 * thickness)
     cv2.putText(
-        picture, text, origin, cv2.FONT_HERSHEY_SIMPLEX, 0.4 * thickness, (255, 255, 255),
+        image, text, origin, cv2.FONT_HERSHEY_SIMPLEX, 0.4 * thickness, (255, 255, 255),
         thickness, cv2.LINE_AA,
     )  # fmt: skip

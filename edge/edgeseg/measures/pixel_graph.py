@@ -5,12 +5,15 @@ have no common neighbour (m-adjacency). With this rule, a fork has one branching
 diagonal line has no branching pixels.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 Indices: TypeAlias = npt.NDArray[np.int64]
+
+_MAX_LIST = 1 << 18
 
 _STEPS = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
 # Row and column offset of each neighbour, clockwise from the upper neighbour. The index in this
@@ -40,20 +43,29 @@ class PixelGraph(NamedTuple):
         return np.repeat(np.arange(len(self.pixels)), self.degrees)
 
 
+def element_sequence(values: Indices) -> Sequence[int]:
+    """Return a sequence for fast access to single elements, (N,) int64.
+
+    Access to a list is faster, but a list of a large array requires too much memory.
+    """
+    return values.tolist() if len(values) < _MAX_LIST else values.data
+
+
 class Canvas:
     """Skeleton with an empty margin of one pixel, so that every pixel has eight neighbours.
 
     Args:
-        skeleton: (H, W) uint8 {0, 1}.
+        padded: (H + 2, W + 2) uint8 {0, 1}, skeleton with its margin. It is changed in place.
 
     Attributes:
+        skeleton: (H, W) uint8 {0, 1}, view without the margin.
         values: ((H + 2) * (W + 2),) uint8 {0, 1}, flattened rows.
         width: length of a row.
         pixels: (N,) int64, indices of the skeleton's pixels, ascending.
     """
 
-    def __init__(self, skeleton: npt.NDArray[np.uint8]) -> None:
-        padded = np.pad(skeleton, 1)
+    def __init__(self, padded: npt.NDArray[np.uint8]) -> None:
+        self.skeleton = padded[1:-1, 1:-1]
         self.values = padded.ravel()
         self.width = padded.shape[1]
         self.pixels = np.flatnonzero(self.values)

@@ -4,11 +4,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from edgeseg.measures.pixel_graph import Canvas, Indices, PixelGraph
-
-Radii = npt.NDArray[np.float32]
+from edgeseg.measures.distances import DistanceMap, Distances
+from edgeseg.measures.pixel_graph import Canvas, Indices, PixelGraph, element_sequence
 
 
 class Spur(NamedTuple):
@@ -25,7 +23,7 @@ class Spur(NamedTuple):
     pixels: list[int]
 
 
-def prune_spurs(canvas: Canvas, radii: Radii) -> PixelGraph:
+def prune_spurs(canvas: Canvas, distances: DistanceMap) -> tuple[PixelGraph, Distances]:
     """Remove spurs and isolated pieces that are shorter than the local vessel width.
 
     The shortest spurs of a branching point are removed first. At least two lines are kept: at the
@@ -33,18 +31,21 @@ def prune_spurs(canvas: Canvas, radii: Radii) -> PixelGraph:
 
     Args:
         canvas: skeleton, changed in place.
-        radii: (H, W) float32, distance of each pixel from the background.
+        distances: distance of each pixel from the background.
 
-    Returns: Graph of the remaining pixels.
+    Returns: Graph of the remaining pixels, and the distance of each of these pixels.
     """
+    known = canvas.pixels
+    known_radii = distances.at(*canvas.rows_and_columns())
     while True:
         canvas.remove_redundant()
         graph = canvas.graph()
+        radii = known_radii[np.searchsorted(known, graph.pixels)]
         labels = label_branching_points(graph)
         spurs = _short_spurs(graph, labels, canvas, radii)
         removed = _select_pixels(spurs, _count_lines(graph, labels))
         if not removed:
-            return graph
+            return graph, radii
         canvas.remove(graph.pixels[removed])
 
 
@@ -82,9 +83,11 @@ def _count_lines(graph: PixelGraph, labels: Indices) -> Indices:
     return np.bincount(labels[sources[leaving]], minlength=len(labels))
 
 
-def _short_spurs(graph: PixelGraph, labels: Indices, canvas: Canvas, radii: Radii) -> list[Spur]:
+def _short_spurs(
+    graph: PixelGraph, labels: Indices, canvas: Canvas, radii: Distances
+) -> list[Spur]:
     rows, columns = canvas.rows_and_columns()
-    widths = 2 * radii[rows, columns]
+    widths = 2 * radii
     limit = int(widths.max(initial=0)) + 1
     lines = _lines_from_ends(graph, limit)
     if not lines:
@@ -111,8 +114,8 @@ def _lines_from_ends(graph: PixelGraph, limit: int) -> list[tuple[list[int], int
         One pair for each line that has at most `limit` pixels: the pixels without the last one, and
         the last one, which is a branching or end point.
     """
-    degrees = graph.degrees.tolist()
-    starts, neighbours = graph.starts.tolist(), graph.neighbours.tolist()
+    degrees = element_sequence(graph.degrees)
+    starts, neighbours = element_sequence(graph.starts), element_sequence(graph.neighbours)
     lines: list[tuple[list[int], int]] = []
     for end in np.flatnonzero(graph.degrees <= 1).tolist():
         pixels = [end]

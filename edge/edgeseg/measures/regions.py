@@ -27,7 +27,7 @@ _SIGNIFICANT_DIGITS = 6
 
 
 class Area:
-    """Rectangular part of the picture.
+    """Rectangular part of the image.
 
     Args:
         rows: rows of the part.
@@ -39,7 +39,7 @@ class Area:
         self.columns = columns
 
     def crop(self, mask: Mask) -> Mask:
-        """Crop a mask of the picture to this area."""
+        """Crop a mask of the image to this area."""
         return mask[self.rows, self.columns]
 
     def contains(self, points: Floats) -> Flags:
@@ -100,12 +100,18 @@ class FieldFigures:
 
     Args:
         network: vessels of the field.
+        mask: (H, W) uint8 {0, 255}, vessels inside the field of view.
+        skeleton: (H, W) uint8 {0, 1}, pruned.
         fov: (H, W) uint8, nonzero inside the field of view.
         scale: units of the measurements.
     """
 
-    def __init__(self, network: VesselNetwork, fov: Mask, scale: Scale) -> None:
+    def __init__(
+        self, network: VesselNetwork, mask: Mask, skeleton: Mask, fov: Mask, scale: Scale
+    ) -> None:
         self.network = network
+        self.mask = mask
+        self.skeleton = skeleton
         self.fov = fov
         self.scale = scale
         self.steps = network.curves.steps()
@@ -122,7 +128,7 @@ class FieldFigures:
         field = cv2.countNonZero(area.crop(self.fov))
         if not field:
             return None
-        return round_figure(cv2.countNonZero(area.crop(self.network.mask)) / field)
+        return round_figure(cv2.countNonZero(area.crop(self.mask)) / field)
 
     def measure(self, area: Area) -> dict[str, Any]:
         """Return the fields of `VesselMeasures` for an area."""
@@ -160,8 +166,8 @@ class FieldFigures:
 
     def _dimensions(self, area: Area) -> Figures:
         diameter = self.scale.diameter
-        skeleton = box_counting_dimension(area.crop(self.network.skeleton), diameter)
-        mask = box_counting_dimension(area.crop(self.network.mask), diameter)
+        skeleton = box_counting_dimension(area.crop(self.skeleton), diameter)
+        mask = box_counting_dimension(area.crop(self.mask), diameter)
         return {"fractal_dimension_skeleton": skeleton, "fractal_dimension_mask": mask}
 
     def _tortuosity(self, area: Area) -> Figures:

@@ -35,10 +35,13 @@ class Neighbours(NamedTuple):
 
 
 def thin_mask(mask: Mask) -> Mask:
-    """Return the skeleton of a mask, (H, W) uint8 {0, 1}.
+    """Return the skeleton of a mask with an empty margin of one pixel.
 
     Args:
         mask: (H, W) uint8, nonzero for vessels.
+
+    Returns:
+        (H + 2, W + 2) uint8 {0, 1}, contiguous.
     """
     height, width = mask.shape
     words = _pack(mask)
@@ -57,8 +60,7 @@ def thin_mask(mask: Mask) -> Mask:
             for index in selected:
                 words[1:-1][bands[index]] ^= removable[bands[index]]
         active = changed
-    pixels = np.unpackbits(words[1:-1].astype(">u8").view(np.uint8), axis=1)
-    return np.ascontiguousarray(pixels[:, 1 : width + 1])
+    return _unpack(words, width + 2)
 
 
 def _with_neighbours(bands: Flags) -> Flags:
@@ -72,9 +74,23 @@ def _with_neighbours(bands: Flags) -> Flags:
 def _pack(mask: Mask) -> Words:
     """Pack a mask into words, and add an empty margin."""
     height, width = mask.shape
-    padded = np.zeros((height + 2, (width + 2 + 63) // 64 * 64), np.uint8)
-    padded[1:-1, 1 : width + 1] = mask
-    return np.packbits(padded, axis=1).view(">u8").astype(np.uint64)
+    words = np.zeros((height + 2, (width + 2 + 63) // 64), np.uint64)
+    padded = np.zeros((_BAND_ROWS, 64 * words.shape[1]), np.uint8)
+    for top in range(0, height, _BAND_ROWS):
+        band = mask[top : top + _BAND_ROWS]
+        padded[: len(band), 1 : width + 1] = band
+        packed = np.packbits(padded[: len(band)], axis=1).view(">u8")
+        words[1 + top : 1 + top + len(band)] = packed
+    return words
+
+
+def _unpack(words: Words, width: int) -> Mask:
+    """Unpack the first `width` pixels of each row, (rows, width) uint8 {0, 1}."""
+    pixels = np.empty((len(words), width), np.uint8)
+    for top in range(0, len(words), _BAND_ROWS):
+        band = words[top : top + _BAND_ROWS].astype(">u8").view(np.uint8)
+        pixels[top : top + _BAND_ROWS] = np.unpackbits(band, axis=1, count=width)
+    return pixels
 
 
 def _neighbours(words: Words) -> Neighbours:

@@ -52,7 +52,8 @@ def measure_tortuosity(segments: Curves, diameter: float) -> Tortuosity:
     # direction.
     curvatures = np.minimum(np.abs(smooth.curvatures()), 1 / (SMOOTHING * diameter))
     curvatures[smooth.ends[smooth.closed]] = 0  # the last point of a loop is equal to the first
-    owners, count = smooth.owners(), len(smooth.counts)
+    owners = smooth.owners()
+    count = len(smooth.counts)
     steps = smooth.counts - 1
     lengths, chords = segments.lengths(), segments.chords()
     is_loop = (chords < _LOOP * lengths) & ~segments.closed

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.measures.pixel_graph import Indices, PixelGraph
+from edgeseg.measures.pixel_graph import Indices, PixelGraph, element_sequence
 
 Line = list[int]
 
@@ -46,8 +46,8 @@ def trace_lines(graph: PixelGraph, labels: Indices) -> TracedLines:
 
 
 def _trace_open_lines(graph: PixelGraph, labels: Indices, visited: bytearray) -> list[Line]:
-    degrees = graph.degrees.tolist()
-    starts, neighbours = graph.starts.tolist(), graph.neighbours.tolist()
+    degrees = element_sequence(graph.degrees)
+    starts, neighbours = element_sequence(graph.starts), element_sequence(graph.neighbours)
     lines: list[Line] = []
     for node in np.flatnonzero(graph.degrees != 2).tolist():
         for first in neighbours[starts[node] : starts[node + 1]]:
@@ -74,7 +74,7 @@ def _trace_open_lines(graph: PixelGraph, labels: Indices, visited: bytearray) ->
 
 
 def _trace_closed_lines(graph: PixelGraph, visited: bytearray) -> list[Line]:
-    starts, neighbours = graph.starts.tolist(), graph.neighbours.tolist()
+    starts, neighbours = element_sequence(graph.starts), element_sequence(graph.neighbours)
     lines: list[Line] = []
     for start in np.flatnonzero(graph.degrees == 2).tolist():
         line: Line = []

@@ -128,7 +128,7 @@ class ModelCard(NamedTuple):
             file: name of the file for error messages.
 
         Raises:
-            ModelError: an entry is missing or invalid.
+            ModelError: An entry is missing or invalid.
         """
         if entries.get(PREFIX + "format") != str(FORMAT):
             raise ModelError(
@@ -195,7 +195,7 @@ def read_card(file: Path) -> ModelCard:
     """Read the card of a model file.
 
     Raises:
-        ModelError: the file is missing, not an ONNX file, or its metadata is missing or invalid.
+        ModelError: The file is missing, not an ONNX file, or its metadata is missing or invalid.
     """
     with model_read_errors(file), open_regular_file(file) as stream:
         entries = read_metadata(stream)

@@ -54,7 +54,7 @@ def list_model_files(model: str | os.PathLike[str]) -> dict[Precision, Path]:
         model: name of a shipped model, or a path with or without `.PRECISION.onnx`.
 
     Raises:
-        ModelError: the model does not exist.
+        ModelError: The model does not exist.
     """
     shipped = SHIPPED_MODELS.get(str(model))
     base = strip_precision(Path(model)) if shipped is None else MODEL_FOLDER / shipped
@@ -82,7 +82,7 @@ def available_precisions(model: str | os.PathLike[str]) -> dict[Precision, Model
     no FP32 file, the first file is used for this comparison.
 
     Raises:
-        ModelError: the model does not exist or one of its files is invalid.
+        ModelError: The model does not exist or one of its files is invalid.
     """
     path = Path(model)
     if path.suffix == ".onnx":

@@ -28,10 +28,11 @@ def read_metadata(stream: BinaryIO) -> dict[str, str]:
     Args:
         stream: seekable file, opened for reading.
 
-    Returns: Metadata as a dict from key to value.
+    Returns:
+        Metadata as a dict from key to value.
 
     Raises:
-        ValueError: the file is not a protobuf message, is truncated or exceeds a limit.
+        ValueError: The file is not a protobuf message, is truncated or exceeds a limit.
     """
     entries = {}
     remaining = _MAX_METADATA_BYTES

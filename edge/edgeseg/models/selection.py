@@ -89,8 +89,8 @@ def select_model(
     A tuned setup is used only if all arguments except `model` have the default values.
 
     Raises:
-        ModelError: the model or the precision does not exist.
-        SystemSetupError: the runtime is not installed.
+        ModelError: The model or the precision does not exist.
+        SystemSetupError: The runtime is not installed.
     """
     if (precision, runtime, threads, provider) == ("auto", "auto", None, None):
         tuned = _select_tuned(model)
@@ -129,7 +129,7 @@ def resolve_model(
         features: names of CPU features in Linux.
 
     Raises:
-        ModelError: the model or the precision does not exist (the message lists the available
+        ModelError: The model or the precision does not exist (the message lists the available
             precisions), or the files belong to different models.
     """
     path = Path(model)
@@ -171,7 +171,8 @@ def choose_precision(
         cards: cards of the available files (at least one). The key is the precision.
         features: names of CPU features in Linux.
 
-    Returns: The precision, and the reason as text.
+    Returns:
+        The precision, and the reason as text.
     """
     int8_support = [name for feature, name in INT8_FEATURES.items() if feature in features]
     int8_is_slower = "int8" in cards and cards["int8"].int8_slower

@@ -165,7 +165,7 @@ def read_tuned_setups(file: Path) -> tuple[TunedSetup, ...]:
     """Read all setups in a cache file.
 
     Raises:
-        SystemSetupError: the file cannot be read or is invalid.
+        SystemSetupError: The file cannot be read or is invalid.
     """
     try:
         return msgspec.json.decode(read_regular_file(file), type=_CacheFile).choices
@@ -180,7 +180,7 @@ def save_tuned_setup(file: Path, setup: TunedSetup) -> None:
     """Add a setup to a cache file, and replace the setup of the same model and device.
 
     Raises:
-        SystemSetupError: the file is invalid or cannot be written.
+        SystemSetupError: The file is invalid or cannot be written.
     """
     stored = read_tuned_setups(file) if file.exists() else ()
     kept = [old for old in stored if old.key != replace(setup.key, versions=old.key.versions)]

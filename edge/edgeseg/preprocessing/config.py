@@ -47,7 +47,7 @@ class PreprocessingConfig:
         std: RGB standard deviation. The difference is divided by this value.
 
     Raises:
-        ModelError: a number is out of range.
+        ModelError: A number is out of range.
     """
 
     size: int
@@ -86,7 +86,7 @@ class PreprocessingConfig:
         """Create the settings from untrusted plain values.
 
         Raises:
-            ModelError: a key is unknown or missing, or its value has the wrong type or range.
+            ModelError: A key is unknown or missing, or its value has the wrong type or range.
         """
         known = [field.name for field in fields(cls)]
         for key in values:

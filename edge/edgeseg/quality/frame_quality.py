@@ -35,7 +35,7 @@ photographs of newborns, whose vessels have little contrast but are segmented we
 
 from typing import Literal, NamedTuple, TypeAlias
 
-Reason: TypeAlias = Literal[
+QualityReason: TypeAlias = Literal[
     "no_fundus",
     "blurred",
     "dark",
@@ -105,12 +105,12 @@ class FrameQuality(NamedTuple):
     polarity: float | None = None
 
     @property
-    def reasons(self) -> tuple[Reason, ...]:
+    def reasons(self) -> tuple[QualityReason, ...]:
         """Reasons why the field is ungradable; empty if it is gradable."""
         if self.focus is None or self.brightness is None:
             return ("no_fundus",)
         is_overexposed = (self.overexposed or 0) > MAX_OVEREXPOSED
-        checks: dict[Reason, bool] = {
+        checks: dict[QualityReason, bool] = {
             "blurred": self.focus < MIN_FOCUS and not is_overexposed,
             "dark": self.brightness < MIN_BRIGHTNESS,
             "overexposed": is_overexposed,
@@ -123,7 +123,7 @@ class FrameQuality(NamedTuple):
         return tuple(reason for reason, failed in checks.items() if failed)
 
     @property
-    def warnings(self) -> tuple[Reason, ...]:
+    def warnings(self) -> tuple[QualityReason, ...]:
         """Problems that make the segmentation of a gradable field less reliable."""
         return ("not_a_colour_photograph",) if self._is_red_free else ()
 

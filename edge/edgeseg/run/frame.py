@@ -35,25 +35,27 @@ def timestamp_now() -> datetime:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """Picture to segment. It is loaded only when it is processed.
+    """Image to segment. It is loaded only when it is processed.
 
     Attributes:
         source: name of the source in messages.
         stem: prefix of the result names.
-        load: function that reads the picture, or raises PhotoError.
+        load: function that reads the image, or raises PhotoError.
         number: number within the stream, from 1; None for a photograph.
         page: number of the photograph in its file, from 1; None if the file contains only one
             photograph.
         position_s: seconds since the start of the video; None for other sources.
         dropped: number of frames of a live source that were dropped since the previous frame.
-        time: UTC time at which the picture was received.
+        time: UTC time at which the image was received.
         live: whether the source is a camera or an MJPEG stream. If such a source repeats the same
-            picture, the frame is reported as frozen.
+            image, the frame is reported as frozen.
         warnings: codes of problems that were detected while reading the source.
         spacing: size of a pixel from a manifest or the metadata; an option takes precedence.
         eye: eye from a manifest or the metadata; an option takes precedence.
         eye_source: origin of `eye`; None if unknown.
         dicom: frame of a DICOM file; None for other files.
+        estimate_memory: function that returns the bytes that are required to process the image; 0
+            if unknown.
     """
 
     source: str
@@ -70,6 +72,7 @@ class Frame:
     eye: Eye | None = None
     eye_source: EyeSource | None = None
     dicom: DicomFrame | None = None
+    estimate_memory: Callable[[], int] = int
 
     @property
     def name(self) -> str:

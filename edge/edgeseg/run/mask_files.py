@@ -8,11 +8,12 @@ import numpy as np
 
 from edgeseg._version import __version__
 from edgeseg.errors import PhotoError, UsageError
-from edgeseg.imaging.arrays import Mask, Photo
+from edgeseg.imaging.arrays import Mask, Photo, row_bands
 from edgeseg.imaging.encoder import encode_png
 from edgeseg.imaging.photo import (
     decode_mask,
     decode_photo,
+    mask_from_image,
     photo_stem,
     read_photo_bytes,
 )
@@ -29,7 +30,7 @@ class MaskOptions(NamedTuple):
     Attributes:
         spacing: size of a pixel; None if unknown.
         eye: eye of the masks; None if unknown.
-        overlay: folder for pictures of the measurements; None to write no pictures.
+        overlay: folder for images of the measurements; None to write no images.
     """
 
     spacing: Spacing | None = None
@@ -80,26 +81,32 @@ def measure_mask_file(file: Path, fov_file: Path | None, options: MaskOptions) -
 
     Args:
         file: mask in any photograph format.
-        fov_file: mask of the field of view; None for the whole picture.
+        fov_file: mask of the field of view; None for the whole image.
         options: options of the measurement.
 
     Raises:
-        SystemSetupError: The picture of the measurements cannot be written.
+        SystemSetupError: The image of the measurements cannot be written.
     """
     try:
         data = read_photo_bytes(file)
-        mask = decode_mask(data, str(file))
+        mask, is_binary = _read_mask(data, file)
         inside = _read_field(fov_file, mask)
         measures = measure_vessels(mask, inside, spacing=options.spacing, eye=options.eye)
-        picture = decode_photo(data, str(file))
+        del inside  # reduces the peak memory
+        if options.overlay is not None:
+            _write_overlay(file, measures, decode_photo(data, str(file)), options.overlay)
     except PhotoError as error:
         return _failed(file, error.code, str(error))
     except UsageError as error:
         return _failed(file, "sizes_differ", f"{file}: {error}")
-    if options.overlay is not None:
-        _write_overlay(file, measures, picture, options.overlay)
-    warnings: tuple[Code, ...] = () if _is_binary(picture) else ("mask_thresholded",)
+    warnings: tuple[Code, ...] = () if is_binary else ("mask_thresholded",)
     return _measured(file, mask, measures, options, warnings)
+
+
+def _read_mask(data: bytes, file: Path) -> tuple[Mask, bool]:
+    """Decode a mask, and return whether the file is binary."""
+    image = decode_photo(data, str(file))
+    return mask_from_image(image), _is_binary(image)
 
 
 def _read_field(file: Path | None, mask: Mask) -> Mask:
@@ -108,9 +115,13 @@ def _read_field(file: Path | None, mask: Mask) -> Mask:
     return decode_mask(read_photo_bytes(file), str(file))
 
 
-def _is_binary(picture: Photo) -> bool:
-    grey = picture.max(axis=2)
-    return bool(((grey == 0) | (grey == grey.max())).all())
+def _is_binary(image: Photo) -> bool:
+    brightest = image.max()
+    for rows in row_bands(len(image)):
+        grey = image[rows].max(axis=2)
+        if not ((grey == 0) | (grey == brightest)).all():
+            return False
+    return True
 
 
 def _failed(file: Path, code: Code, message: str) -> MaskRecord:
@@ -145,7 +156,8 @@ def _measured(
     )
 
 
-def _write_overlay(file: Path, measures: Measures, picture: Photo, folder: Path) -> None:
+def _write_overlay(file: Path, measures: Measures, image: Photo, folder: Path) -> None:
     make_folder(folder)
     target = folder / f"{photo_stem(file)}_measures_overlay.png"
-    write_atomically(target, encode_png(draw_measures(picture, (measures,))), follow_links=False)
+    drawn = draw_measures(image, (measures,), in_place=True)
+    write_atomically(target, encode_png(drawn, in_place=True), follow_links=False)

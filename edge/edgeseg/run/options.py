@@ -29,7 +29,7 @@ class RunOptions:
         contact_sheet: whether to write one HTML page with all photographs.
         throughput: whether to report the throughput at the end.
         measures: whether to measure the vessels.
-        measures_overlay: whether to write a picture of the measurements.
+        measures_overlay: whether to write an image of the measurements.
         spacing: size of a pixel; None if unknown.
         eye: eye of the photographs; None if unknown.
         overlay_format: file format of the overlays of photographs.
@@ -71,7 +71,7 @@ class RunOptions:
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """Pictures to write for a photograph."""
+        """Images to write for a photograph."""
         parts: list[Part] = ["vessels"]
         if self.overlay:
             parts.append("overlay")
@@ -103,7 +103,7 @@ class RunOptions:
         return look
 
     def output_files(self, stem: str, parts: tuple[Part, ...]) -> dict[str, Path]:
-        """Return the path of each picture of a frame."""
+        """Return the path of each image of a frame."""
         files: dict[str, Path] = {}
         for part in parts:
             files[part] = output_file(stem, self.output, part, self.overlay_format)

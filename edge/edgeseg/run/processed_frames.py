@@ -18,7 +18,7 @@ class DecodedFrame(NamedTuple):
     Attributes:
         frame: source and position of the frame.
         photo: (H, W, 3) uint8 RGB.
-        provenance: digests to store in the results; None if no picture is written.
+        provenance: digests to store in the results; None if no image is written.
         timer: time per stage.
     """
 
@@ -51,7 +51,7 @@ class EncodedFrame(NamedTuple):
         frame: source and position of the frame.
         records: records without files and times.
         files: result files by part.
-        contents: bytes of each picture to write.
+        contents: bytes of each image to write.
         timer: time per stage.
     """
 

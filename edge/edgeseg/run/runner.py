@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from edgeseg.device import cpu
 from edgeseg.errors import PhotoError
+from edgeseg.imaging.size_limits import MAX_REQUIRED_BYTES
 from edgeseg.run.claims import ResultClaims
 from edgeseg.run.frame import Frame, Source
 from edgeseg.run.inputs import Part
@@ -24,8 +25,9 @@ from edgeseg.run.results.reporter import Reporter, has_unusable_scale, print_mes
 from edgeseg.run.results.throughput import Throughput
 from edgeseg.run.sources.video import Video
 from edgeseg.run.stages import Stages
-from edgeseg.run.workers import count_workers, single_threaded_opencv
+from edgeseg.run.workers import BYTES_PER_WORKER, count_workers, single_threaded_opencv
 from edgeseg.segmenter import Segmenter
+from edgeseg.system.memory_budget import MemoryBudget
 from edgeseg.system.signals import StopRequest
 
 
@@ -63,7 +65,7 @@ class Runner:
         sheet: contact sheet of the photographs. The caller writes it at the end.
 
     Attributes:
-        unusable_scales: number of pictures whose pixel size could not be used.
+        unusable_scales: number of images whose pixel size could not be used.
     """
 
     def __init__(
@@ -182,10 +184,13 @@ def _compute_and_store(
 
     Separate threads store the results, so that waiting for the disk does not delay other frames.
     """
+    budget = MemoryBudget(max(MAX_REQUIRED_BYTES, workers * BYTES_PER_WORKER))
     with ThreadPoolExecutor(workers, "store") as pool:
 
         def process(frame: Frame) -> Future[Records]:
-            return pool.submit(stages.store, stages.compute(frame))
+            with budget.reserve(frame.estimate_memory() if workers > 1 else 0):
+                encoded = stages.compute(frame)
+            return pool.submit(stages.store, encoded)
 
         for stored in process_frames(frames, process, workers, stop):
             yield stored.result()

@@ -17,9 +17,9 @@ from edgeseg.run.processed_frames import DecodedFrame, EncodedFrame, SegmentedFr
 from edgeseg.run.results.contact_sheet import ContactSheet
 from edgeseg.run.results.dicom_objects import check_source, encode_dicom_results
 from edgeseg.run.results.existing_results import ExistingResults
+from edgeseg.run.results.images import PhotoUse, draw_run_overlay, encode_image
 from edgeseg.run.results.output_folders import OutputFolders
 from edgeseg.run.results.overlay_video import OverlayVideo
-from edgeseg.run.results.pictures import draw_run_overlay, encode_picture
 from edgeseg.run.results.provenance import record_text
 from edgeseg.run.results.record import Records, ResultRecord
 from edgeseg.run.results.record_builder import RecordBuilder, with_files, with_measures
@@ -31,6 +31,8 @@ from edgeseg.system.stage_timer import StageTimer
 
 T = TypeVar("T")
 
+_OVERLAYS = ("overlay", "measures_overlay")
+
 
 class Stages:
     """Four stages of processing for frames of one source.
@@ -41,7 +43,7 @@ class Stages:
     Args:
         segmenter: model.
         options: options of the run.
-        parts: pictures to write for each frame.
+        parts: images to write for each frame.
         resume: whether to reuse results of earlier runs.
         video: overlay video of a stream.
         claims: locks that processes with the same output folder use, so that each result is
@@ -75,11 +77,11 @@ class Stages:
         self._print_bug = print_bug
 
     def process(self, frame: Frame) -> Records:
-        """Decode and segment a frame, and write its pictures."""
+        """Decode and segment a frame, and write its images."""
         return self.store(self.compute(frame))
 
     def compute(self, frame: Frame) -> EncodedFrame | Records:
-        """Decode and segment a frame, and encode its pictures. `store` writes them."""
+        """Decode and segment a frame, and encode its images. `store` writes them."""
         return self.encode(self.decode_and_segment(frame), in_place=True)
 
     def decode_and_segment(self, frame: Frame) -> SegmentedFrame | Records:
@@ -105,7 +107,7 @@ class Stages:
         return segmented
 
     def write(self, segmented: SegmentedFrame | Records) -> Records:
-        """Write the pictures of a frame and complete its records.
+        """Write the images of a frame and complete its records.
 
         Raises:
             SystemSetupError: The results cannot be written.
@@ -115,7 +117,7 @@ class Stages:
     def encode(
         self, segmented: SegmentedFrame | Records, in_place: bool = False
     ) -> EncodedFrame | Records:
-        """Encode the pictures of a frame.
+        """Encode the images of a frame.
 
         Args:
             segmented: segmented frame, or records to return unchanged.
@@ -130,7 +132,7 @@ class Stages:
         return encoded
 
     def store(self, encoded: EncodedFrame | Records) -> Records:
-        """Write the encoded pictures of a frame and complete its records.
+        """Write the encoded images of a frame and complete its records.
 
         Raises:
             SystemSetupError: The results cannot be written.
@@ -191,7 +193,8 @@ class Stages:
     def _segment(self, decoded: DecodedFrame) -> SegmentedFrame | Records:
         frame, photo, _, timer = decoded
         repeats = self._frozen_frames.count_repeats(photo) if frame.live else 0
-        segmenter, options = self.segmenter, self.options.for_frame(frame)
+        segmenter = self.segmenter
+        options = self.options.for_frame(frame)
         try:
             with timer.stage("field_of_view"):
                 fovs = segmenter.detect_fields(photo, frame.name)
@@ -249,27 +252,31 @@ class Stages:
                 )
                 if self.sheet is not None:
                     first = records[0]
-                    self.sheet.add_pictures(first.source, first.frame, photo, segmentation.mask)
-                # The overlay is the last picture, because it may be drawn on the photograph itself.
-                for part, file in sorted(files.items(), key=lambda item: item[0] == "overlay"):
+                    self.sheet.add_thumbnails(first.source, first.frame, photo, segmentation.mask)
+                # The overlays are the last images, because they may be drawn on the photograph.
+                for part, file in sorted(files.items(), key=lambda item: item[0] in _OVERLAYS):
                     stored = texts | record_text(records) if part == "vessels" else texts
-                    contents[file] = dicom.get(part) or encode_picture(
+                    contents[file] = dicom.get(part) or encode_image(
                         segmentation,
                         part,
                         file.suffix,
                         stored,
                         self.options,
                         measured,
-                        in_place and photo.flags.writeable,
+                        self._photo_use(part) if in_place and photo.flags.writeable else "keep",
                     )
         if self.video is not None:
             with timer.stage("video"):
-                picture = (
-                    photo if segmentation is None else draw_run_overlay(segmentation, self.options)
-                )
-                self.video.write(picture, frame.time)
+                drawn = photo
+                if segmentation is not None:
+                    drawn = draw_run_overlay(segmentation, self.options)
+                self.video.write(drawn, frame.time)
             files["video"] = self.video.path
         return EncodedFrame(frame, records, files, contents, timer)
+
+    def _photo_use(self, part: str) -> PhotoUse:
+        is_last = part == "measures_overlay" or not self.options.measures_overlay
+        return "change" if is_last else "restore"
 
     def _store(self, encoded: EncodedFrame) -> Records:
         for file, content in encoded.contents.items():

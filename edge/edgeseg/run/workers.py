@@ -9,19 +9,20 @@ import psutil
 from edgeseg.device import cpu
 
 _MAX_WORKERS = 16
-_BYTES_PER_WORKER = 256 << 20
+BYTES_PER_WORKER = 256 << 20
+"""Memory of a photograph of 30 megapixels. Larger photographs wait for each other if necessary."""
 
 
 def count_workers(frames: int | None = None) -> int:
     """Return the number of photographs to process at the same time.
 
     The number is at most 16, at most the number of cores, and at most one per 256 MiB of available
-    memory. A photograph of 50 megapixels requires less than 256 MiB.
+    memory.
 
     Args:
         frames: number of photographs; None if unknown.
     """
-    by_memory = psutil.virtual_memory().available // _BYTES_PER_WORKER
+    by_memory = psutil.virtual_memory().available // BYTES_PER_WORKER
     most = _MAX_WORKERS if frames is None else min(frames, _MAX_WORKERS)
     return max(1, min(cpu.usable_cores(), most, by_memory))
 

@@ -45,7 +45,7 @@ class Runtime(Protocol):
             (size, size) float32 vessel probability, 0 to 1.
 
         Raises:
-            ModelError: the network cannot be computed or violates the contract of a model file.
+            ModelError: The network cannot be computed or violates the contract of a model file.
         """
 
 
@@ -72,7 +72,7 @@ def check_tensors(file: Path, size: int, tensors: Sequence[TensorSpec]) -> None:
         tensors: inputs and outputs of the network.
 
     Raises:
-        ModelError: names, types or shapes differ.
+        ModelError: Names, types or shapes differ.
     """
     expected = [
         TensorSpec("photo", "uint8", (1, size, size, 3)),
@@ -103,7 +103,7 @@ def check_output(file: Path, photo: npt.NDArray[np.uint8], output: object) -> Pr
         (size, size) float32.
 
     Raises:
-        ModelError: the output has another shape.
+        ModelError: The output has another shape.
     """
     batch = np.asarray(output, np.float32)
     if batch.shape != photo.shape[:3]:
@@ -141,7 +141,7 @@ def resolve_runtime(runtime: RuntimeChoice, provider: ProviderChoice | None = No
         provider: execution provider of ONNX Runtime; None means the CPU.
 
     Raises:
-        SystemSetupError: the runtime is not installed; the message lists the installed runtimes.
+        SystemSetupError: The runtime is not installed; the message lists the installed runtimes.
     """
     installed = installed_runtimes()
     available = f"available: {', '.join(installed) or 'none'}"
@@ -178,8 +178,8 @@ def load_runtime(
         data: bytes of the file; if None, the file is read.
 
     Raises:
-        ModelError: the file is damaged or does not match its card.
-        SystemSetupError: the runtime or the provider is not available.
+        ModelError: The file is damaged or does not match its card.
+        SystemSetupError: The runtime or the provider is not available.
     """
     name = resolve_runtime(runtime, provider)
     data = file.read_bytes() if data is None else data

@@ -53,7 +53,7 @@ class OnnxRuntime:
         """Run the network: (1, size, size, 3) uint8 RGB -> (size, size) float32, 0 to 1.
 
         Raises:
-            ModelError: the network cannot be computed or returns another shape.
+            ModelError: The network cannot be computed or returns another shape.
         """
         return run_session(self._session, self._file, photo)
 
@@ -64,7 +64,7 @@ def run_session(
     """Run the session of a model file on (1, S, S, 3) uint8 RGB. Return (S, S) float32, 0 to 1.
 
     Raises:
-        ModelError: the network cannot be computed or returns another shape.
+        ModelError: The network cannot be computed or returns another shape.
     """
     try:
         (output,) = session.run(["probability"], {"photo": photo})
@@ -121,7 +121,7 @@ def _resolve_provider(provider: ProviderChoice) -> str:
     """Return the provider's name in ONNX Runtime.
 
     Raises:
-        SystemSetupError: this build of ONNX Runtime lacks the provider.
+        SystemSetupError: This build of ONNX Runtime lacks the provider.
     """
     built = onnxruntime.get_available_providers()
     if PROVIDERS.get(provider) not in built:

@@ -60,7 +60,7 @@ class OpenVino:
         """Run the network: (1, size, size, 3) uint8 RGB -> (size, size) float32, 0 to 1.
 
         Raises:
-            ModelError: the network cannot be computed or returns another shape.
+            ModelError: The network cannot be computed or returns another shape.
         """
         try:
             output = self._infer_with_own_request(photo)

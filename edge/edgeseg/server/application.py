@@ -18,6 +18,8 @@ from starlette.staticfiles import StaticFiles
 
 from edgeseg.errors import EdgesegError, UsageError
 from edgeseg.imaging.encoder import encode_png
+from edgeseg.imaging.required_memory import estimate_bytes
+from edgeseg.imaging.size_limits import MAX_REQUIRED_BYTES
 from edgeseg.run.results.record import Code, Records
 from edgeseg.segmenter import Segmenter
 from edgeseg.server.accept import preferred_type
@@ -27,10 +29,11 @@ from edgeseg.server.model_info import Health, describe_model
 from edgeseg.server.openapi import openapi_document
 from edgeseg.server.options import FileOptions, SegmentOptions, read_options
 from edgeseg.server.page_result import page_form
-from edgeseg.server.pictures import UploadedPicture, UploadSegmenter, safe_stem
 from edgeseg.server.problems import ProblemCode, RequestError, problem_response
 from edgeseg.server.upload import Upload, UploadReader
+from edgeseg.server.upload_segmenter import UploadedImage, UploadSegmenter, safe_stem
 from edgeseg.server.work_queue import WorkQueue
+from edgeseg.system.memory_budget import MemoryBudget
 
 R = TypeVar("R")
 
@@ -55,9 +58,10 @@ class Endpoints:
         self._uploads = uploads
         self._queue = queue
         self._reader = reader
+        self._budget = MemoryBudget(MAX_REQUIRED_BYTES)
 
     async def segment(self, request: Request) -> Response:
-        """Return the records of an uploaded file, or the mask of one of its pictures."""
+        """Return the records of an uploaded file, or the mask of one of its images."""
         accept = request.headers.get("accept", "")
         media_type = preferred_type(accept, ("application/json", "image/png"))
         if media_type is None:
@@ -70,8 +74,8 @@ class Endpoints:
         work = self._make_mask if media_type == "image/png" else self._make_records
         return await self._process(request, partial(work, options))
 
-    async def page_picture(self, request: Request) -> Response:
-        """Return a segmented picture that the page displays."""
+    async def page_image(self, request: Request) -> Response:
+        """Return a segmented image that the page displays."""
         options = read_options(request, SegmentOptions)
         return await self._process(request, partial(self._make_page_form, options))
 
@@ -100,31 +104,36 @@ class Endpoints:
     async def _process(self, request: Request, work: Callable[[Upload], Response]) -> Response:
         with self._queue.admit():
             async with self._reader.read(request) as upload:
-                return await self._queue.run(partial(_map_errors, work, upload), request)
+                return await self._queue.run(partial(self._respond, work, upload), request)
+
+    def _respond(self, work: Callable[[Upload], Response], upload: Upload) -> Response:
+        """Create the response when enough memory is available for the photograph."""
+        with self._budget.reserve(estimate_bytes(upload.data, len(upload.data))):
+            return _map_errors(work, upload)
 
     def _make_records(self, options: SegmentOptions, upload: Upload) -> Response:
         return _records_response(self._uploads.records(upload, options))
 
     def _make_mask(self, options: SegmentOptions, upload: Upload) -> Response:
-        picture = self._uploads.picture(upload, options)
-        if picture.segmentation is None:
-            return _records_response(picture.records)
-        return Response(encode_png(picture.segmentation.mask), media_type="image/png")
+        image = self._uploads.segment_image(upload, options)
+        if image.segmentation is None:
+            return _records_response(image.records)
+        return Response(encode_png(image.segmentation.mask), media_type="image/png")
 
     def _make_page_form(self, options: SegmentOptions, upload: Upload) -> Response:
-        picture = self._uploads.picture(upload, options)
-        if picture.segmentation is None:
-            return _records_response(picture.records, picture.frame_count)
+        image = self._uploads.segment_image(upload, options)
+        if image.segmentation is None:
+            return _records_response(image.records, image.frame_count)
         body, media_type = page_form(
-            picture.records, picture.segmentation, picture.frame, picture.frame_count
+            image.records, image.segmentation, image.frame, image.frame_count
         )
         return Response(body, media_type=media_type)
 
     def _make_file(self, options: FileOptions, upload: Upload) -> Response:
-        picture = self._uploads.picture(upload, options, save=False)
-        if picture.segmentation is None:
-            return _records_response(picture.records)
-        file = make_file(picture.records, picture.segmentation, _stem(upload, picture), options)
+        image = self._uploads.segment_image(upload, options, save=False)
+        if image.segmentation is None:
+            return _records_response(image.records)
+        file = make_file(image.records, image.segmentation, _stem(upload, image), options)
         return Response(file.data, media_type=file.media_type)
 
 
@@ -162,7 +171,7 @@ def create_application(
             Route("/health", endpoints.health),
             Route("/model", endpoints.model),
             Route("/openapi.json", endpoints.openapi),
-            Route("/page/picture", endpoints.page_picture, methods=["POST"]),
+            Route("/page/image", endpoints.page_image, methods=["POST"]),
             Route("/page/file", endpoints.page_file, methods=["POST"]),
             Mount("/static", _RevalidatedFiles(directory=_STATIC)),
         ],
@@ -217,9 +226,9 @@ def _records_status(records: Records) -> HTTPStatus:
     return _FAILURE_STATUSES.get(records[0].reasons[0], HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
-def _stem(upload: Upload, picture: UploadedPicture) -> str:
+def _stem(upload: Upload, image: UploadedImage) -> str:
     stem = safe_stem(upload.name)
-    return stem if picture.frame == 1 else f"{stem}_p{picture.frame:04}"
+    return stem if image.frame == 1 else f"{stem}_p{image.frame:04}"
 
 
 def _json(value: object, status: HTTPStatus = HTTPStatus.OK) -> Response:

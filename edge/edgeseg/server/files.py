@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from edgeseg.imaging.encoder import encode_jpeg, encode_png
-from edgeseg.imaging.overlay import draw_overlay
+from edgeseg.imaging.overlay import overlay_in_place
 from edgeseg.run.results.record import Records
 from edgeseg.segmentation import Segmentation
 from edgeseg.server.options import FileOptions
@@ -33,8 +33,8 @@ def make_file(
     """Create a file to download.
 
     Args:
-        records: records of the picture.
-        segmentation: vessels of the picture.
+        records: records of the image.
+        segmentation: vessels of the image.
         stem: prefix of the file names.
         options: selected file, and style of the overlay.
     """
@@ -57,10 +57,10 @@ def _mask(segmentation: Segmentation, stem: str) -> ResultFile:
 
 
 def _overlay(segmentation: Segmentation, stem: str, options: FileOptions) -> ResultFile:
-    drawn = draw_overlay(
+    with overlay_in_place(
         segmentation.photo, segmentation.mask, options.rgb, options.opacity, "fill"
-    )
-    return ResultFile(f"{stem}_overlay.jpg", "image/jpeg", encode_jpeg(drawn))
+    ) as drawn:
+        return ResultFile(f"{stem}_overlay.jpg", "image/jpeg", encode_jpeg(drawn))
 
 
 def _record(records: Records, stem: str) -> ResultFile:
@@ -69,7 +69,7 @@ def _record(records: Records, stem: str) -> ResultFile:
 
 
 def _pack(files: tuple[ResultFile, ...]) -> bytes:
-    """Create a ZIP file without compression, because pictures are already compressed."""
+    """Create a ZIP file without compression, because images are already compressed."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for file in files:

@@ -10,8 +10,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from edgeseg.server.pictures import print_bug
 from edgeseg.server.problems import RequestError, problem_response
+from edgeseg.server.upload_segmenter import print_bug
 from edgeseg.server.work_queue import AbandonedError
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})

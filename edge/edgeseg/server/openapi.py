@@ -15,7 +15,7 @@ _STRUCTS = (ResultRecord, Problem, Health, ModelInfo, SegmentOptions)
 
 _FAILED_STATUSES = {
     "422": "The photograph failed. The response contains records with `status` `failed`.",
-    "413": "The photograph, or a picture in its file, is too large.",
+    "413": "The photograph, or an image in its file, is too large.",
     "415": "The format is not supported.",
 }
 _PROBLEM_STATUSES = {

@@ -42,7 +42,7 @@ class SegmentOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     ] = None
     frame: Annotated[
         Annotated[int, Meta(ge=1)] | None,
-        Meta(description="Number of the picture in its file, from 1. [default: all]"),
+        Meta(description="Number of the image in its file, from 1. [default: all]"),
     ] = None
 
 

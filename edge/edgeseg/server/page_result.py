@@ -1,4 +1,4 @@
-"""Data that the page needs to display a picture and to change the threshold without inference."""
+"""Data that the page needs to display an image and to change the threshold without inference."""
 
 import secrets
 import zlib
@@ -16,7 +16,7 @@ from edgeseg.run.results.record import Records, ResultRecord
 from edgeseg.segmentation import FieldResult, Segmentation
 
 MAX_DISPLAY_SIDE = 4096
-"""Longer side in pixels of the displayed picture."""
+"""Longer side in pixels of the displayed image."""
 
 _FASTEST = 1  # compression level of zlib
 
@@ -36,15 +36,15 @@ class PageField(msgspec.Struct, frozen=True):
 
 
 class PageResult(msgspec.Struct, frozen=True, kw_only=True):
-    """Description of a picture for the page.
+    """Description of an image for the page.
 
     Attributes:
-        records: records of the picture.
-        frame: number of the picture in its file, from 1.
-        frame_count: number of pictures in the file.
+        records: records of the image.
+        frame: number of the image in its file, from 1.
+        frame_count: number of images in the file.
         width: width of the photograph in pixels.
         height: height of the photograph in pixels.
-        fields: fields of view of the picture.
+        fields: fields of view of the image.
     """
 
     records: tuple[ResultRecord, ...]
@@ -64,9 +64,9 @@ class _Part(NamedTuple):
 def page_form(
     records: Records, segmentation: Segmentation, frame: int, frame_count: int
 ) -> tuple[bytes, str]:
-    """Encode a picture as a form. Return the form and its media type.
+    """Encode an image as a form. Return the form and its media type.
 
-    The form contains `result` (JSON, `PageResult`), `picture` (JPEG, the segmented photograph) and
+    The form contains `result` (JSON, `PageResult`), `image` (JPEG, the segmented photograph) and
     `mask`. For each field of view, it also contains `inside_1`, `inside_2`, ... and
     `probability_1`, `probability_2`, ... (float32, little-endian, zlib). `mask` and `inside_1`
     contain one bit per pixel (zlib).
@@ -80,10 +80,10 @@ def page_form(
         height=height,
         fields=tuple(_describe_field(field) for field in segmentation.inferred),
     )
-    picture = encode_jpeg(shrink_photo(segmentation.photo, MAX_DISPLAY_SIDE))
+    image = encode_jpeg(shrink_photo(segmentation.photo, MAX_DISPLAY_SIDE))
     parts = [
         _Part("result", "application/json", msgspec.json.encode(result)),
-        _Part("picture", "image/jpeg", picture),
+        _Part("image", "image/jpeg", image),
         _Part("mask", "application/octet-stream", _pack_bits(segmentation.mask)),
     ]
     for number, field in enumerate(segmentation.inferred, 1):

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import PurePosixPath
-from typing import NamedTuple
 
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -22,7 +22,8 @@ _MULTIPART_OVERHEAD = 1 << 16  # maximum size of the form without the photograph
 _RETRY = {"Retry-After": "5"}
 
 
-class Upload(NamedTuple):
+@dataclass
+class Upload:
     """Uploaded photograph.
 
     Attributes:
@@ -31,7 +32,13 @@ class Upload(NamedTuple):
     """
 
     name: str
-    data: bytes
+    data: bytes = field(repr=False)
+
+    def take_data(self) -> bytes:
+        """Return the bytes of the file, and remove them from this object to free their memory."""
+        data = self.data
+        self.data = b""
+        return data
 
 
 class _MemoryParser(MultiPartParser):

@@ -44,7 +44,7 @@ def generate_photo(seed: int, size: int = 1024) -> SyntheticPhoto:
         size: side in pixels, 64 to 4096.
 
     Raises:
-        UsageError: the seed is negative, or the size is out of range.
+        UsageError: The seed is negative, or the size is out of range.
     """
     if seed < 0:
         raise UsageError(f"invalid seed {seed}. Use an integer from 0.")
@@ -107,7 +107,8 @@ def _illuminate(retina: Light, grid: Grid, rng: np.random.Generator) -> Light:
 
 def _stray_light(grid: Grid, rng: np.random.Generator) -> Field:
     """Render the pale crescent near one edge of a photograph that is not centred, (S, S)."""
-    angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0, 26) * (rng.random() < 0.6)
+    angle = rng.uniform(0, 2 * np.pi)
+    strength = rng.uniform(0, 26) * (rng.random() < 0.6)
     radius = grid.distance(np.zeros(2))
     along = grid.x * np.float32(np.cos(angle)) + grid.y * np.float32(np.sin(angle))
     side = along / np.maximum(radius, 0.1)

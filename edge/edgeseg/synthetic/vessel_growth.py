@@ -126,8 +126,10 @@ class Growth:
 
     def _is_allowed(self, start: Points, end: Points) -> npt.NDArray[np.bool_]:
         """Return False for segments towards the disc, into the fovea or across the raphe."""
-        disc, axis = self.scene.disc, self.scene.macula - self.scene.disc
-        outward, step = end - disc, end - start
+        disc = self.scene.disc
+        axis = self.scene.macula - disc
+        outward = end - disc
+        step = end - start
         step_length = SEGMENT * np.linalg.norm(outward, axis=1)
         advances = (outward * step).sum(1) > _MIN_OUTWARD_COSINE * step_length
         in_fovea = np.linalg.norm(end - self.scene.macula, axis=1) < _AVASCULAR_RADIUS

@@ -95,7 +95,8 @@ def _make_branch(
     """Create a large branch from a point on a trunk to the periphery if there is space."""
     line = trunks[trunk].points
     point = round(share * (len(line) - 1))
-    start, ahead = line[point], line[min(point + 3, len(line) - 1)] - line[point]
+    start = line[point]
+    ahead = line[min(point + 3, len(line) - 1)] - start
     ahead = ahead / np.linalg.norm(ahead)
     near, far = ((52, 88), (40, 60)) if share < 0.32 else ((44, 66), (4, 20))
     angle = np.deg2rad(rng.uniform(*(near if rng.random() < 0.5 else far))) * side

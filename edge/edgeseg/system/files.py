@@ -45,7 +45,7 @@ def write_atomically(
             link itself.
 
     Raises:
-        SystemSetupError: the file cannot be written. An existing file is not changed.
+        SystemSetupError: The file cannot be written. An existing file is not changed.
     """
     with open_atomically(path, follow_links) as file:
         file.write(data)
@@ -64,7 +64,7 @@ def open_atomically(path: Path, follow_links: bool = True) -> Iterator[BinaryIO]
     reported as an error of this file.
 
     Raises:
-        SystemSetupError: the file cannot be written. An existing file is not changed.
+        SystemSetupError: The file cannot be written. An existing file is not changed.
     """
     with write_errors_named(path):
         is_link = path.is_symlink()
@@ -86,7 +86,8 @@ def open_atomically(path: Path, follow_links: bool = True) -> Iterator[BinaryIO]
 def create_exclusively(path: Path, data: bytes) -> bool:
     """Write a file unless it exists. The file appears at its path only when it is complete.
 
-    Returns: False if a file with this name exists. The existing file is not changed.
+    Returns:
+        False if a file with this name exists. The existing file is not changed.
 
     Raises:
         SystemSetupError: The file cannot be written.
@@ -122,7 +123,7 @@ def check_folders(*files: Path | None) -> None:
     """Check that the folders of output files exist. This check runs before a long measurement.
 
     Raises:
-        SystemSetupError: a folder is missing.
+        SystemSetupError: A folder is missing.
     """
     for file in files:
         if file is not None and not file.absolute().parent.is_dir():
@@ -133,7 +134,7 @@ def make_folder(path: Path) -> None:
     """Create a folder and its parents, unless they exist.
 
     Raises:
-        SystemSetupError: the folder cannot be created.
+        SystemSetupError: The folder cannot be created.
     """
     with write_errors_named(path):
         path.mkdir(parents=True, exist_ok=True)
@@ -143,7 +144,7 @@ def check_folder_writable(folder: Path) -> None:
     """Check that files can be created in an existing folder.
 
     Raises:
-        SystemSetupError: no file can be created.
+        SystemSetupError: No file can be created.
     """
     with write_errors_named(folder), temporary_beside(folder / "check") as (temporary, _):
         temporary.unlink()
@@ -214,7 +215,7 @@ def write_errors_named(path: Path | str) -> Iterator[None]:
     """Convert an OSError to a one-line message with the file and a remedy.
 
     Raises:
-        SystemSetupError: an OSError was raised.
+        SystemSetupError: An OSError was raised.
     """
     try:
         yield

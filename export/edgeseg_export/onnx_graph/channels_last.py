@@ -113,7 +113,8 @@ def _gather_blocks_and_fold_scale(graph: OnnxGraph, node: onnx.NodeProto) -> Non
 def _gather_blocks(graph: OnnxGraph, node: onnx.NodeProto) -> onnx.NodeProto | None:
     """Move pixel blocks to channels while the photograph is still uint8.
 
-    Returns: The node that scales the blocks; None if the graph has another structure. Then the
+    Returns:
+        The node that scales the blocks; None if the graph has another structure. Then the
         graph is not changed.
     """
     chain = graph.match_chain(node.input[0], STEM)

@@ -119,7 +119,7 @@ def sort_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
         The same model.
 
     Raises:
-        ValueError: the graph contains a cycle.
+        ValueError: The graph contains a cycle.
     """
     known = {value.name for value in (*model.graph.input, *model.graph.initializer)} | {""}
     ordered = onnx.GraphProto()

@@ -66,7 +66,7 @@ class PhotoToProbability(nn.Module):
             (1, size, size) float32, 0 to 1.
 
         Raises:
-            ModelError: the network does not return a map of the photograph's size.
+            ModelError: The network does not return a map of the photograph's size.
         """
         return activate(self.compute_map(photo), self.output)
 
@@ -80,7 +80,7 @@ class PhotoToProbability(nn.Module):
             (1, C, size, size) float32.
 
         Raises:
-            ModelError: the network does not return a map of the photograph's size.
+            ModelError: The network does not return a map of the photograph's size.
         """
         x = photo.permute(0, 3, 1, 2).float() * self.scale
         if self.has_mean:
@@ -106,8 +106,8 @@ def trace_to_onnx(
         float32 (1, size, size).
 
     Raises:
-        SizeError: the network cannot be exported, possibly because of the size.
-        ModelError: the network cannot be exported for another reason.
+        SizeError: The network cannot be exported, possibly because of the size.
+        ModelError: The network cannot be exported for another reason.
     """
     buffer = io.BytesIO()
     axes = {1: "height", 2: "width"}

@@ -71,8 +71,8 @@ def load_photos(
         config: preprocessing at the working size.
 
     Raises:
-        SystemSetupError: a data set does not have this split.
-        PhotoError: a photograph cannot be read.
+        SystemSetupError: A data set does not have this split.
+        PhotoError: A photograph cannot be read.
     """
     photos = []
     for pair in select_evenly([open_data(spec, split) for spec in specs or [DEFAULT_DATA]], limit):

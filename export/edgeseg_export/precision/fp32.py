@@ -86,7 +86,7 @@ def export_fp32(
         scratch: existing folder for the graph.
 
     Raises:
-        ModelError: the network cannot be exported.
+        ModelError: The network cannot be exported.
     """
     name = stem if size.name == DEFAULT_SIZE else f"{stem}-{size.name}"
     source = replace(source, preprocessing=replace(source.preprocessing, size=size.size))

@@ -48,7 +48,7 @@ def render_report(
         title=title,
         files=files,
         list_bars=_list_bars,
-        list_pictures=_list_pictures,
+        list_images=_list_images,
         dice_headings=[column.file or f"{column.model} PyTorch" for column in columns],
         dice_rows=_list_dice(columns),
     )
@@ -70,7 +70,7 @@ def _list_bars(histogram: npt.NDArray[np.int64]) -> Iterator[tuple[str, int, flo
         yield label, pixels, float(np.log10(1 + pixels)) / longest
 
 
-def _list_pictures(precision: str, worst: WorstPhotograph) -> list[tuple[str, str]]:
+def _list_images(precision: str, worst: WorstPhotograph) -> list[tuple[str, str]]:
     """List caption and PNG (base64) of three maps: PyTorch, the file, and the difference."""
     difference = np.abs(worst.actual - worst.expected)
     largest = float(np.nanmax(np.nan_to_num(difference, posinf=0))) or 1.0

@@ -56,7 +56,7 @@ def print_results(
         folder: output folder; tables are printed. None prints JSON.
 
     Raises:
-        CheckError: a check failed, or a file could not be created.
+        CheckError: A check failed, or a file could not be created.
     """
     if folder is None:
         _print_json(digest, source, references, files)
@@ -101,7 +101,7 @@ def _raise_failed_checks(files: Sequence[ExportedFile]) -> None:
     """Report every failed check with its value and limit.
 
     Raises:
-        CheckError: a check failed, or a file could not be created.
+        CheckError: A check failed, or a file could not be created.
     """
     for file in files:
         if not file.is_made:

@@ -33,7 +33,7 @@ class HalfPrecisionRuntime:
         threads: number of CPU threads.
 
     Raises:
-        ModelError: the file cannot be loaded, or this version of ONNX Runtime does not round.
+        ModelError: The file cannot be loaded, or this version of ONNX Runtime does not round.
     """
 
     name: Literal["onnxruntime"] = "onnxruntime"
@@ -54,7 +54,7 @@ class HalfPrecisionRuntime:
         """Run the network: (1, size, size, 3) uint8 RGB -> (size, size) float32.
 
         Raises:
-            ModelError: the network cannot be computed or returns another shape.
+            ModelError: The network cannot be computed or returns another shape.
         """
         return run_session(self._session, self._file, photo)
 

@@ -33,7 +33,8 @@ def measure_latency_ratio(
         threads: number of CPU threads.
         features: CPU features, as in /proc/cpuinfo.
 
-    Returns: Median ratio of the latencies of INT8 and FP32, and "". If the latencies cannot be
+    Returns:
+        Median ratio of the latencies of INT8 and FP32, and "". If the latencies cannot be
         measured, the function returns None and the reason.
     """
     if INT8_FEATURES.keys().isdisjoint(features):

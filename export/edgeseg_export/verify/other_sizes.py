@@ -48,7 +48,8 @@ def check_other_sizes(
         pair: photograph at the working size.
         threshold: vessel probability threshold.
 
-    Returns: One check per size. If the network supports only the working size, there is one failed
+    Returns:
+        One check per size. If the network supports only the working size, there is one failed
         check.
     """
     checks: list[Check] = []

@@ -59,7 +59,7 @@ class OutputRange:
         """Check that the values are logits or probabilities, as declared.
 
         Raises:
-            ModelError: the values are of another kind. The message contains the required option.
+            ModelError: The values are of another kind. The message contains the required option.
         """
         if self.low > self.high:  # no finite values; reported by the check `finite`
             return

@@ -98,8 +98,8 @@ def compute_reference(
         scratch: existing folder for the probabilities.
 
     Raises:
-        PhotoError: a photograph cannot be read, or is not a fundus photograph.
-        ModelError: the values are not of the declared kind, logit or probability.
+        PhotoError: A photograph cannot be read, or is not a fundus photograph.
+        ModelError: The values are not of the declared kind, logit or probability.
     """
     pairs: list[PreparedPair] = []
     files: list[Path] = []
@@ -131,7 +131,7 @@ def measure_parity(runtime: Runtime, reference: ReferenceOutputs) -> ParityRepor
     """Run a model file on the photographs and compare its outputs with the reference.
 
     Raises:
-        ModelError: the model cannot be computed.
+        ModelError: The model cannot be computed.
     """
     differences: list[float] = []
     changes: list[float] = []

@@ -82,7 +82,7 @@ def prepare_pair(data_set: str, pair: Pair, config: PreprocessingConfig) -> Prep
     """Load a photograph, detect its field of view, and prepare it.
 
     Raises:
-        PhotoError: the photograph cannot be read, or is not a fundus photograph.
+        PhotoError: The photograph cannot be read, or is not a fundus photograph.
     """
     loaded = pair.load()
     prepared = prepare(loaded.photo, config, pair.name)

@@ -50,8 +50,8 @@ def measure_rounding(
         photographs: indices of the photographs.
 
     Raises:
-        ArithmeticError: the network cannot be computed in FP64.
-        ModelError: the file cannot be computed.
+        ArithmeticError: The network cannot be computed in FP64.
+        ModelError: The file cannot be computed.
     """
     double = convert_to_double(network)
     errors = []
@@ -76,7 +76,7 @@ def compute_in_double(
     """Compute the probability in FP64: (1, H, W, 3) uint8 RGB -> (H, W) float64.
 
     Raises:
-        ArithmeticError: the network cannot be computed in FP64.
+        ArithmeticError: The network cannot be computed in FP64.
     """
     try:
         with _double_by_default():

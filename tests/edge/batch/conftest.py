@@ -36,22 +36,35 @@ def make_job(tmp_path: Path) -> Callable[..., JobFile]:
     return make
 
 
-def _fill(folder: Path, photographs: list[bytes], count: int) -> Path:
-    folder.mkdir()
-    for number in range(count):
-        (folder / f"eye{number}.png").write_bytes(photographs[number % len(photographs)])
-    return folder
-
-
 @pytest.fixture(scope="session")
-def fill() -> Callable[[Path, list[bytes], int], Path]:
+def fill(photographs: list[bytes]) -> Callable[[Path, int], Path]:
     """Function that creates a folder with a number of photographs, repeated if necessary."""
-    return _fill
+
+    def write(folder: Path, count: int) -> Path:
+        folder.mkdir()
+        for number in range(count):
+            (folder / f"eye{number}.png").write_bytes(photographs[number % len(photographs)])
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def add_start_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Function that adds code to the start of all Python processes that the test starts."""
+
+    def add(code: str) -> None:
+        folder = tmp_path / "site"
+        folder.mkdir()
+        (folder / "sitecustomize.py").write_text(code)
+        monkeypatch.setenv("PYTHONPATH", str(folder))
+
+    return add
 
 
 @pytest.fixture
 def killing_reader() -> str:
-    """Code for `sitecustomize`: reading a photograph named `killer...` kills the process."""
+    """Code for `add_start_code`: reading a photograph named `killer...` kills the process."""
     return """
 import os, signal, sys
 import edgeseg.imaging.photo as photo

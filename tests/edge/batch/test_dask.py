@@ -24,10 +24,11 @@ from edgeseg.batch.job import STATE_FOLDER, JobFile, open_inputs
 from edgeseg.batch.parts import list_parts, missing_ranges, read_entries
 from edgeseg.batch.progress import JobProgress
 from edgeseg.batch.shard import Shard
+from edgeseg.batch.shard_run import ShardRun
 from edgeseg.errors import EdgesegError
 from edgeseg.system.signals import StopRequest
 
-FolderFiller: TypeAlias = Callable[[Path, list[bytes], int], Path]
+FolderFiller: TypeAlias = Callable[[Path, int], Path]
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +58,8 @@ def run(
     missing = list(missing_ranges([done for done, _ in list_parts(output)], job.count))
     warn = print if lines is None else lines.append
     inputs = open_inputs(output, job)
-    executor = DaskExecutor(client, output, job, inputs, progress, stop or StopRequest(), warn)
-    executor.run(Shard().tasks(missing, size))
+    shard_run = ShardRun(output, job, inputs, progress, stop or StopRequest(), warn)
+    DaskExecutor(client, shard_run).run(Shard().tasks(missing, size))
     return progress
 
 
@@ -69,7 +70,7 @@ def test_executor_writes_parts_and_counts_failures(
     make_job: Callable[..., JobFile],
     fill: FolderFiller,
 ) -> None:
-    folder = fill(tmp_path / "in", photographs, 4)
+    folder = fill(tmp_path / "in", 4)
     (folder / "eye_bad.png").write_bytes(photographs[0][:500])
     progress = run(client, tmp_path / "out", make_job(folder))
     assert (progress.done, progress.failed, progress.bugs) == (5, 1, 0)
@@ -80,12 +81,11 @@ def test_executor_writes_parts_and_counts_failures(
 def test_worker_of_another_version_is_rejected_by_name(
     client: Client,
     tmp_path: Path,
-    photographs: list[bytes],
     make_job: Callable[..., JobFile],
     monkeypatch: pytest.MonkeyPatch,
     fill: FolderFiller,
 ) -> None:
-    job = make_job(fill(tmp_path / "in", photographs, 1))
+    job = make_job(fill(tmp_path / "in", 1))
     monkeypatch.setattr(dask_worker, "__version__", "0.0.0")
     monkeypatch.setattr(dask_health, "ALL_REJECTED_S", 0.0)
     lines: list[str] = []
@@ -100,12 +100,11 @@ def test_worker_of_another_version_is_rejected_by_name(
 def test_worker_with_another_model_is_rejected(
     client: Client,
     tmp_path: Path,
-    photographs: list[bytes],
     make_job: Callable[..., JobFile],
     monkeypatch: pytest.MonkeyPatch,
     fill: FolderFiller,
 ) -> None:
-    job = make_job(fill(tmp_path / "in", photographs, 1))
+    job = make_job(fill(tmp_path / "in", 1))
     other = msgspec.structs.replace(job, model=msgspec.structs.replace(job.model, sha256="0" * 64))
     (tmp_path / "out" / "job.json").write_bytes(msgspec.json.encode(other))
     monkeypatch.setattr(dask_health, "ALL_REJECTED_S", 0.0)
@@ -117,12 +116,11 @@ def test_worker_with_another_model_is_rejected(
 def test_worker_without_the_output_folder_is_rejected(
     client: Client,
     tmp_path: Path,
-    photographs: list[bytes],
     make_job: Callable[..., JobFile],
     monkeypatch: pytest.MonkeyPatch,
     fill: FolderFiller,
 ) -> None:
-    job = make_job(fill(tmp_path / "in", photographs, 1))
+    job = make_job(fill(tmp_path / "in", 1))
     (tmp_path / "out" / "job.json").unlink()
     monkeypatch.setattr(dask_health, "ALL_REJECTED_S", 0.0)
     with pytest.raises(EdgesegError) as caught:
@@ -133,16 +131,15 @@ def test_worker_without_the_output_folder_is_rejected(
 def test_stop_request_finishes_task_and_keeps_its_results(
     client: Client,
     tmp_path: Path,
-    photographs: list[bytes],
     make_job: Callable[..., JobFile],
     fill: FolderFiller,
 ) -> None:
-    job = make_job(fill(tmp_path / "in", photographs, 6))
+    job = make_job(fill(tmp_path / "in", 6))
     stop = StopRequest()
     progress = JobProgress(6, lambda _: stop.ask())
     inputs = open_inputs(tmp_path / "out", job)
-    executor = DaskExecutor(client, tmp_path / "out", job, inputs, progress, stop, print)
-    executor.run(Shard().tasks(missing_ranges([], 6), 2))
+    shard_run = ShardRun(tmp_path / "out", job, inputs, progress, stop, print)
+    DaskExecutor(client, shard_run).run(Shard().tasks(missing_ranges([], 6), 2))
     assert progress.done == 2
     assert run(client, tmp_path / "out", job).done == 4
 
@@ -150,11 +147,10 @@ def test_stop_request_finishes_task_and_keeps_its_results(
 def test_full_disk_ends_job_with_exit_code_7(
     client: Client,
     tmp_path: Path,
-    photographs: list[bytes],
     make_job: Callable[..., JobFile],
     fill: FolderFiller,
 ) -> None:
-    job = make_job(fill(tmp_path / "in", photographs, 2), masks=False)
+    job = make_job(fill(tmp_path / "in", 2), masks=False)
     (tmp_path / "out" / STATE_FOLDER / "parts").write_text("a file instead of the folder")
     with pytest.raises(EdgesegError) as caught:
         run(client, tmp_path / "out", job)
@@ -164,7 +160,6 @@ def test_full_disk_ends_job_with_exit_code_7(
 def test_worker_that_does_not_finish_a_task_gets_no_other_task(
     client: Client,
     tmp_path: Path,
-    photographs: list[bytes],
     make_job: Callable[..., JobFile],
     monkeypatch: pytest.MonkeyPatch,
     fill: FolderFiller,
@@ -173,7 +168,7 @@ def test_worker_that_does_not_finish_a_task_gets_no_other_task(
     monkeypatch.setattr(dask_executor, "process_task", lambda *_: time.sleep(2.5))
     monkeypatch.setattr(dask_executor, "STALLED_S", 0.5)
     monkeypatch.setattr(dask_health, "NO_WORKER_S", 0.5)
-    job = make_job(fill(tmp_path / "in", photographs, 2))
+    job = make_job(fill(tmp_path / "in", 2))
     lines: list[str] = []
     with pytest.raises(EdgesegError) as caught:
         run(client, tmp_path / "out", job, lines=lines)
@@ -212,7 +207,6 @@ def test_cluster_health_fails_when_the_only_check_does_not_end(
 @pytest.mark.slow
 def test_workers_are_replaced_after_a_number_of_photographs(
     tmp_path: Path,
-    photographs: list[bytes],
     make_job: Callable[..., JobFile],
     monkeypatch: pytest.MonkeyPatch,
     fill: FolderFiller,
@@ -226,7 +220,7 @@ def test_workers_are_replaced_after_a_number_of_photographs(
         submit(executor, slot, *arguments)
 
     monkeypatch.setattr(DaskExecutor, "_submit", record_and_submit)
-    job = make_job(fill(tmp_path / "in", photographs, 10), masks=False)
+    job = make_job(fill(tmp_path / "in", 10), masks=False)
     with open_client("local:1") as local:
         assert run(local, tmp_path / "out", job).done == 10
     assert len(addresses) == 3

@@ -21,7 +21,7 @@ pytest.importorskip("distributed", reason="needs the extra 'cluster'")
 from edgeseg.batch.job import STATE_FOLDER
 from edgeseg.batch.parts import list_parts, read_entries
 
-FolderFiller: TypeAlias = Callable[[Path, list[bytes], int], Path]
+FolderFiller: TypeAlias = Callable[[Path, int], Path]
 
 BATCH = [sys.executable, "-m", "edgeseg", "batch"]
 COMMON = ["--precision", "fp32", "--threads", "1"]
@@ -53,13 +53,6 @@ def contents(output: Path, state: bool = False) -> dict[str, bytes]:
         for path in output.rglob("*")
         if path.is_file() and (state or STATE_FOLDER not in path.parts)
     }
-
-
-def add_reader(folder: Path, source: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Execute code at the start of all Python processes that the test starts."""
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text(source)
-    monkeypatch.setenv("PYTHONPATH", str(folder))
 
 
 @contextmanager
@@ -127,12 +120,12 @@ def run_command(*arguments: str | Path, kills: int = 0) -> Finished:
 
 @pytest.mark.slow
 def test_local_cluster_writes_the_files_of_a_job_without_dask(
-    tmp_path: Path, photographs: list[bytes], fill: FolderFiller
+    tmp_path: Path, fill: FolderFiller
 ) -> None:
-    folder = fill(tmp_path / "in", photographs, 12)
-    pictures = ["--overlay", "--measures"]
-    alone = run_command(folder, "-o", tmp_path / "alone", *COMMON, *pictures)
-    done = run_command(folder, "-o", tmp_path / "dask", *COMMON, *pictures, "--dask", "local:2")
+    folder = fill(tmp_path / "in", 12)
+    options = ["--overlay", "--measures"]
+    alone = run_command(folder, "-o", tmp_path / "alone", *COMMON, *options)
+    done = run_command(folder, "-o", tmp_path / "dask", *COMMON, *options, "--dask", "local:2")
     assert (alone.returncode, done.returncode) == (0, 0), done.stderr
     files = contents(tmp_path / "dask", state=True)
     assert len(files) > 3 * 12
@@ -140,12 +133,10 @@ def test_local_cluster_writes_the_files_of_a_job_without_dask(
 
 
 @pytest.fixture(scope="module")
-def undisturbed(
-    tmp_path_factory: pytest.TempPathFactory, photographs: list[bytes], fill: FolderFiller
-) -> tuple[Path, Path]:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, fill: FolderFiller) -> tuple[Path, Path]:
     """Input and output of a job without Dask, which has tasks of two photographs."""
     path = tmp_path_factory.mktemp("undisturbed")
-    folder = fill(path / "in", photographs, 130)
+    folder = fill(path / "in", 130)
     done = run_command(folder, "-o", path / "out", *COMMON)
     assert done.returncode == 0, done.stderr
     return folder, path / "out"
@@ -156,11 +147,11 @@ def undisturbed(
 def test_workers_killed_at_random_give_equal_bytes(
     tmp_path: Path,
     undisturbed: tuple[Path, Path],
-    monkeypatch: pytest.MonkeyPatch,
+    add_start_code: Callable[[str], None],
     is_local: bool,
 ) -> None:
     folder, alone = undisturbed
-    add_reader(tmp_path / "site", SLOW_READER, monkeypatch)  # the job outlasts the kills
+    add_start_code(SLOW_READER)  # the job outlasts the kills
     arguments = [str(folder), "-o", str(tmp_path / "dask"), *COMMON, "--dask"]
     if is_local:
         done = run_command(*arguments, "local:2", kills=KILLS)
@@ -174,12 +165,12 @@ def test_workers_killed_at_random_give_equal_bytes(
 
 @pytest.mark.slow
 def test_killed_client_is_resumed(
-    tmp_path: Path, photographs: list[bytes], monkeypatch: pytest.MonkeyPatch, fill: FolderFiller
+    tmp_path: Path, add_start_code: Callable[[str], None], fill: FolderFiller
 ) -> None:
-    folder = fill(tmp_path / "in", photographs, 24)
+    folder = fill(tmp_path / "in", 24)
     alone = run_command(folder, "-o", tmp_path / "alone", *COMMON)
     assert alone.returncode == 0, alone.stderr
-    add_reader(tmp_path / "site", SLOW_READER, monkeypatch)
+    add_start_code(SLOW_READER)
     output = tmp_path / "dask"
     with start_cluster(tmp_path / "cluster", 1) as address:
         command = [*BATCH, str(folder), "-o", str(output), "--dask", address, *COMMON]
@@ -199,13 +190,13 @@ def test_killed_client_is_resumed(
 def test_photograph_that_kills_workers_of_a_local_cluster_fails_alone(
     tmp_path: Path,
     photographs: list[bytes],
-    monkeypatch: pytest.MonkeyPatch,
+    add_start_code: Callable[[str], None],
     fill: FolderFiller,
     killing_reader: str,
 ) -> None:
-    folder = fill(tmp_path / "in", photographs, 130)
+    folder = fill(tmp_path / "in", 130)
     (folder / "killer.png").write_bytes(photographs[0])
-    add_reader(tmp_path / "site", killing_reader, monkeypatch)
+    add_start_code(killing_reader)
     done = run_command(folder, "-o", tmp_path / "out", "--dask", "local:2", "--no-masks")
     assert done.returncode == 3, done.stderr
     records = [entry.records[0] for entry in read_entries(tmp_path / "out")]

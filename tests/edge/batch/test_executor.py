@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from queue import Queue
+from typing import TypeAlias
 
 import psutil
 import pytest
@@ -20,6 +21,7 @@ from edgeseg.batch.parts import InputRange, list_parts, missing_ranges, read_ent
 from edgeseg.batch.pool import BatchWorker, Event
 from edgeseg.batch.progress import JobProgress
 from edgeseg.batch.shard import Shard
+from edgeseg.batch.shard_run import ShardRun
 from edgeseg.errors import EdgesegError
 from edgeseg.system.signals import StopRequest
 
@@ -35,11 +37,7 @@ photo.read_photo_bytes = read_or_hang
 """
 
 
-def fill(folder: Path, photographs: list[bytes], count: int) -> Path:
-    folder.mkdir()
-    for number in range(count):
-        (folder / f"eye{number}.png").write_bytes(photographs[number % len(photographs)])
-    return folder
+FolderFiller: TypeAlias = Callable[[Path, int], Path]
 
 
 def run(
@@ -47,10 +45,9 @@ def run(
 ) -> JobProgress:
     progress = JobProgress(job.count, lambda _: None)
     missing = list(missing_ranges([done for done, _ in list_parts(output)], job.count))
-    executor = LocalExecutor(
-        output, job, open_inputs(output, job), workers, progress, stop or StopRequest(), print
-    )
-    executor.run(Shard().tasks(missing, size))
+    inputs = open_inputs(output, job)
+    shard_run = ShardRun(output, job, inputs, progress, stop or StopRequest(), print)
+    LocalExecutor(shard_run, workers).run(Shard().tasks(missing, size))
     return progress
 
 
@@ -58,14 +55,13 @@ def test_photograph_that_kills_workers_fails_alone(
     tmp_path: Path,
     photographs: list[bytes],
     make_job: Callable[..., JobFile],
-    monkeypatch: pytest.MonkeyPatch,
+    add_start_code: Callable[[str], None],
     killing_reader: str,
+    fill: FolderFiller,
 ) -> None:
-    folder = fill(tmp_path / "in", photographs, 5)
+    folder = fill(tmp_path / "in", 5)
     (folder / "killer.png").write_bytes(photographs[0])
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "sitecustomize.py").write_text(killing_reader)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    add_start_code(killing_reader)
     job = make_job(folder)
     progress = run(tmp_path / "out", job, 1, size=6)
     assert (progress.done, progress.failed) == (6, 1)
@@ -80,9 +76,9 @@ def test_photograph_that_kills_workers_fails_alone(
 
 def test_workers_are_recycled(
     tmp_path: Path,
-    photographs: list[bytes],
     make_job: Callable[..., JobFile],
     monkeypatch: pytest.MonkeyPatch,
+    fill: FolderFiller,
 ) -> None:
     monkeypatch.setattr(executor_module, "RECYCLE_AFTER", 2)
     started: list[BatchWorker] = []
@@ -93,32 +89,29 @@ def test_workers_are_recycled(
             started.append(self)
 
     monkeypatch.setattr(executor_module, "BatchWorker", CountedWorker)
-    job = make_job(fill(tmp_path / "in", photographs, 5))
+    job = make_job(fill(tmp_path / "in", 5))
     assert run(tmp_path / "out", job, 1, size=1).done == 5
     assert len(started) == 3
 
 
 def test_stop_request_finishes_photograph_and_keeps_results(
-    tmp_path: Path, photographs: list[bytes], make_job: Callable[..., JobFile]
+    tmp_path: Path, make_job: Callable[..., JobFile], fill: FolderFiller
 ) -> None:
-    job = make_job(fill(tmp_path / "in", photographs, 60))
+    job = make_job(fill(tmp_path / "in", 60))
     stop = StopRequest()
     progress = JobProgress(60, lambda now: stop.ask() if now.done == 2 else None)
     inputs = open_inputs(tmp_path / "out", job)
-    executor = LocalExecutor(tmp_path / "out", job, inputs, 1, progress, stop, print)
-    executor.run(iter([InputRange(0, 60)]))
+    shard_run = ShardRun(tmp_path / "out", job, inputs, progress, stop, print)
+    LocalExecutor(shard_run, 1).run(iter([InputRange(0, 60)]))
     done = [number for _, parts in [(0, list_parts(tmp_path / "out"))] for number, _ in parts]
     assert len(done) == 1 and done[0].start == 0 and 2 <= done[0].stop < 60
     assert len(list((tmp_path / "out").glob("*_vessels.png"))) == done[0].stop
 
 
 def test_full_disk_ends_job_with_exit_code_7_and_keeps_results(
-    tmp_path: Path,
-    photographs: list[bytes],
-    make_job: Callable[..., JobFile],
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, make_job: Callable[..., JobFile], fill: FolderFiller
 ) -> None:
-    job = make_job(fill(tmp_path / "in", photographs, 4))
+    job = make_job(fill(tmp_path / "in", 4))
     assert run(tmp_path / "out", job, 1, size=2).done == 4
     parts = [path for _, path in list_parts(tmp_path / "out")]
     parts[1].unlink()
@@ -139,14 +132,12 @@ def test_full_disk_ends_job_with_exit_code_7_and_keeps_results(
 
 def test_worker_that_does_not_start_ends_job(
     tmp_path: Path,
-    photographs: list[bytes],
     make_job: Callable[..., JobFile],
-    monkeypatch: pytest.MonkeyPatch,
+    add_start_code: Callable[[str], None],
+    fill: FolderFiller,
 ) -> None:
-    job = make_job(fill(tmp_path / "in", photographs, 2))
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "sitecustomize.py").write_text("import os; os._exit(9)")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    job = make_job(fill(tmp_path / "in", 2))
+    add_start_code("import os; os._exit(9)")
     with pytest.raises(EdgesegError) as caught:
         run(tmp_path / "out", job, 2)
     assert caught.value.exit_code == 7
@@ -158,12 +149,12 @@ def test_photograph_that_hangs_fails_alone(
     photographs: list[bytes],
     make_job: Callable[..., JobFile],
     monkeypatch: pytest.MonkeyPatch,
+    add_start_code: Callable[[str], None],
+    fill: FolderFiller,
 ) -> None:
-    folder = fill(tmp_path / "in", photographs, 3)
+    folder = fill(tmp_path / "in", 3)
     (folder / "hanging.png").write_bytes(photographs[0])
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "sitecustomize.py").write_text(HANGING_READER)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    add_start_code(HANGING_READER)
     monkeypatch.setattr(executor_module, "STALLED_S", 2.0)
     assert run(tmp_path / "out", make_job(folder), 1, size=2).failed == 1
     failed = [
@@ -177,9 +168,9 @@ def test_photograph_that_hangs_fails_alone(
 
 @pytest.mark.slow
 def test_killed_workers_are_replaced(
-    tmp_path: Path, photographs: list[bytes], make_job: Callable[..., JobFile]
+    tmp_path: Path, make_job: Callable[..., JobFile], fill: FolderFiller
 ) -> None:
-    job = make_job(fill(tmp_path / "in", photographs, 60), masks=False)
+    job = make_job(fill(tmp_path / "in", 60), masks=False)
     ended = threading.Event()
     killed: list[int] = []
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 from hypothesis import given
@@ -23,21 +25,26 @@ from edgeseg.batch.shard import Shard, parse_shard
 from edgeseg.errors import SystemSetupError, UsageError
 from edgeseg.run.results.record import ResultRecord
 
-
-def make_entry(number: int) -> PartEntry:
-    record = ResultRecord(
-        source=f"{number}.png", frame=1, fov_index=0, fov_count=0, status="failed",
-        reasons=("undecodable",), edgeseg_version="0", model="m", model_sha256="0",
-        precision="fp32", runtime="onnxruntime", provider="cpu", threshold=0.5,
-    )  # fmt: skip
-    return PartEntry(number, (record,))
+PartWriter: TypeAlias = Callable[[Path, int, int], None]
 
 
-def write(folder: Path, start: int, stop: int) -> None:
-    write_part(folder, InputRange(start, stop), [make_entry(n) for n in range(start, stop)])
+@pytest.fixture
+def write(make_record: Callable[..., ResultRecord]) -> PartWriter:
+    """Function that writes a part file with one record for each input of a range."""
+
+    def write_records(folder: Path, start: int, stop: int) -> None:
+        entries = [
+            PartEntry(number, (make_record(source=f"{number}.png"),))
+            for number in range(start, stop)
+        ]
+        write_part(folder, InputRange(start, stop), entries)
+
+    return write_records
 
 
-def test_entries_of_overlapping_parts_are_read_once_in_order(tmp_path: Path) -> None:
+def test_entries_of_overlapping_parts_are_read_once_in_order(
+    tmp_path: Path, write: PartWriter
+) -> None:
     for start, stop in ((60_000, 60_002), (4, 8), (4, 6), (5, 7), (0, 3), (6, 9)):
         write(tmp_path, start, stop)
     numbers = [entry.number for entry in read_entries(tmp_path)]
@@ -46,7 +53,7 @@ def test_entries_of_overlapping_parts_are_read_once_in_order(tmp_path: Path) -> 
     assert list(missing_ranges(ranges, 60_005)) == [(3, 4), (9, 60_000), (60_002, 60_005)]
 
 
-def test_other_files_are_not_parts(tmp_path: Path) -> None:
+def test_other_files_are_not_parts(tmp_path: Path, write: PartWriter) -> None:
     write(tmp_path, 0, 2)
     (parts_folder(tmp_path) / "000000" / ".edgeseg-0123.tmp").touch()
     (parts_folder(tmp_path) / "000000" / "copy of 00000002-00000004.jsonl.gz").touch()
@@ -57,7 +64,7 @@ TOO_DEEP = gzip.compress(b'{"number": 0, "records": [{"x": ' + 5000 * b"[")
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x1f\x8b", b"text", TOO_DEEP])
-def test_damaged_part_is_reported(tmp_path: Path, damage: bytes) -> None:
+def test_damaged_part_is_reported(tmp_path: Path, write: PartWriter, damage: bytes) -> None:
     write(tmp_path, 0, 2)
     ((_, path),) = list_parts(tmp_path)
     path.write_bytes(damage or path.read_bytes()[:-9])
@@ -66,7 +73,7 @@ def test_damaged_part_is_reported(tmp_path: Path, damage: bytes) -> None:
     assert str(path) in str(caught.value)
 
 
-def test_part_that_is_a_pipe_is_reported(tmp_path: Path) -> None:
+def test_part_that_is_a_pipe_is_reported(tmp_path: Path, write: PartWriter) -> None:
     write(tmp_path, 0, 2)
     ((_, path),) = list_parts(tmp_path)
     path.unlink()
@@ -102,7 +109,7 @@ def test_invalid_shard_is_rejected(text: str) -> None:
         parse_shard(text)
 
 
-def test_empty_part_is_reported(tmp_path: Path) -> None:
+def test_empty_part_is_reported(tmp_path: Path, write: PartWriter) -> None:
     write(tmp_path, 0, 2)
     ((_, path),) = list_parts(tmp_path)
     path.write_bytes(b"")

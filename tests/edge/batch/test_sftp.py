@@ -26,7 +26,7 @@ from edgeseg.commands.batch import batch
 from edgeseg.commands.batch_job import merge_shards
 from edgeseg.errors import SystemSetupError, UsageError
 
-FolderFiller: TypeAlias = Callable[[Path, list[bytes], int], Path]
+FolderFiller: TypeAlias = Callable[[Path, int], Path]
 
 
 class AcceptKey(paramiko.ServerInterface):  # type: ignore[misc]
@@ -171,9 +171,9 @@ def test_batch_resume_without_a_job_names_the_remote_folder(sftp: str, tmp_path:
 
 @pytest.mark.slow
 def test_inputs_and_outputs_on_sftp_are_those_of_a_local_job(
-    sftp: str, tmp_path: Path, photographs: list[bytes], fill: FolderFiller
+    sftp: str, tmp_path: Path, fill: FolderFiller
 ) -> None:
-    folder = fill(tmp_path / "in", photographs, 6)
+    folder = fill(tmp_path / "in", 6)
     LocalFiles.drop_every = 10
 
     def run(source: str, output: str) -> subprocess.CompletedProcess[str]:

@@ -89,7 +89,7 @@ def test_dictionary_describes_every_column(
             assert row["unit"] == by_name[row["name"]].unit
 
 
-def test_columns_follow_options(tmp_path: Path, failed_job: Callable[..., JobFile]) -> None:
+def test_columns_follow_options(failed_job: Callable[..., JobFile]) -> None:
     job = failed_job("t.csv")
 
     def names(**options: bool) -> set[str]:

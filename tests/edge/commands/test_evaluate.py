@@ -29,9 +29,9 @@ from edgeseg.synthetic import generate_photo
 SIZE = 256
 
 
-def write_png(file: Path, picture: Mask) -> None:
+def write_png(file: Path, image: Mask) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(encode_png(picture))
+    file.write_bytes(encode_png(image))
 
 
 @pytest.fixture(scope="module")

@@ -40,11 +40,11 @@ def read_rows(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def test_measure_prints_json_and_writes_table_and_picture(eye: Path, tmp_path: Path) -> None:
+def test_measure_prints_json_and_writes_table_and_image(eye: Path, tmp_path: Path) -> None:
     table = tmp_path / "out.csv"
     done = call(
         "measure", eye / "mask.png", "--fov", eye / "fov.png", "--json", "--csv", table,
-        "--measures-overlay", tmp_path / "pictures", "--eye", "left", "--um-per-px", "30",
+        "--measures-overlay", tmp_path / "images", "--eye", "left", "--um-per-px", "30",
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     record = json.loads(done.stdout)
@@ -54,9 +54,9 @@ def test_measure_prints_json_and_writes_table_and_picture(eye: Path, tmp_path: P
     assert float(row["width_mean_px"]) == record["measures"]["width_mean_px"]
     assert float(row["quadrant_superior_nasal_total_length_um"]) > 0
     assert set(row) <= {column.name for column in columns()}
-    picture = read_photo(tmp_path / "pictures" / "mask_measures_overlay.png")
-    assert picture.shape == (400, 400, 3)
-    assert np.unique(picture.reshape(-1, 3), axis=0).shape[0] > 20
+    image = read_photo(tmp_path / "images" / "mask_measures_overlay.png")
+    assert image.shape == (400, 400, 3)
+    assert np.unique(image.reshape(-1, 3), axis=0).shape[0] > 20
 
 
 def test_measure_without_spacing_has_no_micrometres(eye: Path) -> None:
@@ -67,7 +67,7 @@ def test_measure_without_spacing_has_no_micrometres(eye: Path) -> None:
 
 
 def test_measure_reports_bad_files_and_measures_the_others(eye: Path, tmp_path: Path) -> None:
-    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "text.png").write_text("not an image")
     (tmp_path / "small.png").write_bytes(encode_png(np.zeros((90, 90), np.uint8)))
     files = [tmp_path / "text.png", tmp_path / "none.png", tmp_path / "small.png", eye / "mask.png"]
     done = call("measure", *files, "--fov", eye / "fov.png", "--json")
@@ -113,10 +113,10 @@ def test_measure_rejects_wrong_number_of_fov_files(eye: Path) -> None:
 
 def test_measure_rejects_masks_with_the_same_overlay_name(eye: Path, tmp_path: Path) -> None:
     (tmp_path / "mask.png").write_bytes((eye / "mask.png").read_bytes())
-    pictures = tmp_path / "pictures"
+    images = tmp_path / "images"
     files = (eye / "mask.png", tmp_path / "mask.png")
-    assert call("measure", *files, "--measures-overlay", pictures).exit_code == 2
-    assert not pictures.exists()
+    assert call("measure", *files, "--measures-overlay", images).exit_code == 2
+    assert not images.exists()
 
 
 def test_measure_keeps_a_foreign_table(eye: Path, tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_measure_keeps_a_foreign_table(eye: Path, tmp_path: Path) -> None:
     assert file.read_text() == "name,age\n"
 
 
-def test_run_measures_writes_records_table_and_picture(
+def test_run_measures_writes_records_table_and_image(
     tiny_model: Path, eye: Path, tmp_path: Path
 ) -> None:
     arguments: list[str | Path] = [

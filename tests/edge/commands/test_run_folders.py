@@ -100,7 +100,7 @@ def test_run_three_links_give_three_results(tiny_model: Path, tmp_path: Path) ->
     assert len(written(tmp_path / "out")) == 3
 
 
-def test_run_counts_masks_and_other_files_and_reports_unsupported_picture(
+def test_run_counts_masks_and_other_files_and_reports_unsupported_image(
     tiny_model: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "eye.jfif").write_bytes(JPEG)

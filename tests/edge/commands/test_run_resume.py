@@ -166,10 +166,10 @@ def test_run_removes_stale_temporaries(tiny_model: Path, photographs: Path, tmp_
 
 
 def test_png_texts_are_read_back_by_edgeseg_and_pillow(tmp_path: Path) -> None:
-    picture = generate_photo(0, 64).photo
+    image = generate_photo(0, 64).photo
     file = tmp_path / "a.png"
     texts = {"edgeseg:photograph": "ab" * 32, "Comment": "größe"}
-    file.write_bytes(encode_png(picture, texts))
+    file.write_bytes(encode_png(image, texts))
     assert read_file_text(file) == texts
     pillow = pytest.importorskip("PIL.Image", reason="Pillow reads PNG text")
     with pillow.open(file) as image:

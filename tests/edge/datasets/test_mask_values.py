@@ -58,10 +58,10 @@ def test_decode_mask_values_ignores_255_next_to_class_numbers(stored: tuple[int,
 
 
 def test_decode_mask_values_marks_255_next_to_rounding_errors() -> None:
-    picture = np.zeros((100, 100, 3), np.uint8)
-    picture[40:50] = 255
-    picture[0, :20] = 1
-    values = decode_mask_values(picture)
+    image = np.zeros((100, 100, 3), np.uint8)
+    image[40:50] = 255
+    image[0, :20] = 1
+    values = decode_mask_values(image)
     assert marked_rows(values) == list(range(40, 50))
     assert values.ignored is None
     assert values.classes == ()
@@ -74,8 +74,8 @@ def test_decode_mask_values_counts_grey_pixels() -> None:
 
 @given(st.lists(st.integers(0, 255), min_size=1, max_size=6))
 def test_decode_mask_values_never_marks_background_or_ignored(values: list[int]) -> None:
-    picture = np.repeat(np.array(values, np.uint8)[:, None, None], 3, axis=2)
-    decoded = decode_mask_values(picture)
+    image = np.repeat(np.array(values, np.uint8)[:, None, None], 3, axis=2)
+    decoded = decode_mask_values(image)
     assert set(np.unique(decoded.marked)) <= {0, 255}
     if len(set(values)) > 1 and min(values) <= 127:
         assert not decoded.marked[np.array(values) == min(values)].any()

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from edgeseg.datasets.orientation import UPRIGHT, read_orientation
 from edgeseg.imaging.photo import decode_photo
 
-PICTURE = np.zeros((40, 60, 3), np.uint8)
-PICTURE[:20, :30] = 200
+IMAGE = np.zeros((40, 60, 3), np.uint8)
+IMAGE[:20, :30] = 200
 
 
 def exif_block(orientation: int, order: str = "<") -> bytes:
@@ -24,13 +24,13 @@ def exif_block(orientation: int, order: str = "<") -> bytes:
 
 
 def jpeg_with_orientation(orientation: int, order: str = "<") -> bytes:
-    jpeg = bytes(cv2.imencode(".jpg", PICTURE)[1])
+    jpeg = bytes(cv2.imencode(".jpg", IMAGE)[1])
     block = b"Exif\0\0" + exif_block(orientation, order)
     return jpeg[:2] + b"\xff\xe1" + (len(block) + 2).to_bytes(2, "big") + block + jpeg[2:]
 
 
 def png_with_orientation(orientation: int) -> bytes:
-    png = bytes(cv2.imencode(".png", PICTURE)[1])
+    png = bytes(cv2.imencode(".png", IMAGE)[1])
     chunk = b"eXIf" + exif_block(orientation, ">")
     checksum = struct.pack(">I", zlib.crc32(chunk))
     return png[:33] + struct.pack(">I", len(chunk) - 4) + chunk + checksum + png[33:]

@@ -19,9 +19,9 @@ LINES[10:14] = 255
 GREY: Photo = np.full((40, 50, 3), 90, np.uint8)
 
 
-def write_png(file: Path, picture: Photo | Mask = GREY) -> Path:
+def write_png(file: Path, image: Photo | Mask = GREY) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(encode_png(picture))
+    file.write_bytes(encode_png(image))
     return file
 
 
@@ -151,7 +151,7 @@ def test_pairs_wrong_layout_names_the_file(pairs: Path, damage: Callable[[Path],
 
 
 @pytest.mark.parametrize(
-    ("file", "picture", "fragment"),
+    ("file", "image", "fragment"),
     [
         ("masks/a.png", LINES[1:], "50x39"),
         ("masks/a.png", np.zeros_like(LINES), "black"),
@@ -160,12 +160,10 @@ def test_pairs_wrong_layout_names_the_file(pairs: Path, damage: Callable[[Path],
     ],
     ids=["mask-of-other-size", "black-mask", "fov-of-other-size", "black-fov"],
 )
-def test_load_error_names_unusable_mask(
-    pairs: Path, file: str, picture: Mask, fragment: str
-) -> None:
+def test_load_error_names_unusable_mask(pairs: Path, file: str, image: Mask, fragment: str) -> None:
     if file.startswith("fov"):
         write_fovs(pairs)
-    write_png(pairs / file, picture)
+    write_png(pairs / file, image)
     with pytest.raises(SystemSetupError, match=fragment) as error:
         open_data(f"pairs:{pairs}", "test").pairs[0].load()
     assert str(error.value).startswith(str(pairs / file))

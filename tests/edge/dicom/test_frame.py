@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -85,11 +86,7 @@ def test_lossless_jpeg_of_dcmtk_gives_its_pixels(
     assert np.array_equal(decode_photo(data), photo)
 
 
-def test_gzipped_file_gives_its_pixels(
-    photo: Photo, make_dicom: Maker, compress: Compressor
-) -> None:
-    import gzip
-
+def test_gzipped_file_gives_its_pixels(photo: Photo, make_dicom: Maker) -> None:
     assert np.array_equal(decode_photo(gzip.compress(make_dicom(photo), 1)), photo)
 
 

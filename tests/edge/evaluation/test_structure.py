@@ -97,8 +97,8 @@ def test_structure_scores_are_symmetric_and_in_range(seed: int) -> None:
     random = np.random.default_rng(seed)
     noise = random.random((2, 64, 64)).astype(np.float32)
     first, second = (
-        np.where(cv2.GaussianBlur(picture, (0, 0), 2) > 0.52, 255, 0).astype(np.uint8)
-        for picture in noise
+        np.where(cv2.GaussianBlur(image, (0, 0), 2) > 0.52, 255, 0).astype(np.uint8)
+        for image in noise
     )
     scores = compare_structure(first, second)
     assert scores is not None

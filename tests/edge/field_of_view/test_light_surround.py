@@ -108,10 +108,10 @@ def test_detect_fields_cut_by_frame_line_keeps_box_of_photograph_without_it(
 def test_detect_fields_next_to_label_bar_agrees_with_photograph_without_it(side: str) -> None:
     photo = draw_photo()
     top, bottom = (40, 0) if side == "top" else (0, 40)
-    picture = add_border(photo, top, bottom, 0, 0, WHITE)
-    baseline = 28 if side == "top" else len(picture) - 12
-    cv2.putText(picture, "OD 45 deg 0001", (8, baseline), 0, 0.7, (0, 0, 0), 2)
-    (field,) = detect_fields(picture, CONFIG)
+    image = add_border(photo, top, bottom, 0, 0, WHITE)
+    baseline = 28 if side == "top" else len(image) - 12
+    cv2.putText(image, "OD 45 deg 0001", (8, baseline), 0, 0.7, (0, 0, 0), 2)
+    (field,) = detect_fields(image, CONFIG)
     assert iou(field.mask[top : top + 320], detect_fov(photo).mask) > 0.98
 
 

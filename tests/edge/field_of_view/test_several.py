@@ -50,11 +50,11 @@ def cut_at_top_and_bottom(photo: Photo, share: float = 0.15) -> Photo:
 def compose(parts: Sequence[Part]) -> Photo:
     height = max(part.top + part.photo.shape[0] for part in parts)
     width = max(part.left + part.photo.shape[1] for part in parts)
-    picture = np.zeros((height, width, 3), np.uint8)
+    image = np.zeros((height, width, 3), np.uint8)
     for photo, left, top in parts:
-        target = picture[top : top + photo.shape[0], left : left + photo.shape[1]]
+        target = image[top : top + photo.shape[0], left : left + photo.shape[1]]
         np.maximum(target, photo, out=target)
-    return picture
+    return image
 
 
 def side_by_side(photos: Sequence[Photo], gap: int = 0) -> list[Part]:
@@ -75,11 +75,11 @@ def one_above_the_other(photos: Sequence[Photo], gap: int = 0) -> list[Part]:
     return parts
 
 
-def assert_fields_as_alone(parts: Sequence[Part], picture: Photo, minimum: float) -> None:
-    fields = detect_fields(picture, CONFIG)
+def assert_fields_as_alone(parts: Sequence[Part], image: Photo, minimum: float) -> None:
+    fields = detect_fields(image, CONFIG)
     assert len(fields) == len(parts)
     for part, field in zip(parts, fields, strict=True):
-        expected = np.zeros(picture.shape[:2], np.uint8)
+        expected = np.zeros(image.shape[:2], np.uint8)
         height, width = part.photo.shape[:2]
         alone = detect_fov(part.photo).mask
         expected[part.top : part.top + height, part.left : part.left + width] = alone
@@ -107,11 +107,11 @@ def test_detect_fields_of_photograph_and_its_mirror_image_are_separated(
 ) -> None:
     photo = cut_at_top_and_bottom(draw_eye(0, 800))
     parts = one_above_the_other([photo, photo[::-1]])
-    picture = compose(parts)
+    image = compose(parts)
     if quality is not None:
-        _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        picture = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
-    assert_fields_as_alone(parts, picture, 0.97)
+        _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    assert_fields_as_alone(parts, image, 0.97)
     assert len(detect_fields(photo, CONFIG)) == 1
 
 
@@ -170,20 +170,20 @@ def test_detect_fields_on_white_page_returns_both() -> None:
     parts = side_by_side([draw_eye(0), draw_eye(1)], gap=12)
     composed = compose(parts)
     height, width = composed.shape[:2]
-    picture = np.full((height + 100, width + 60, 3), 255, np.uint8)
-    picture[40 : 40 + height, 30 : 30 + width] = composed
+    image = np.full((height + 100, width + 60, 3), 255, np.uint8)
+    image[40 : 40 + height, 30 : 30 + width] = composed
     moved = [Part(part.photo, part.left + 30, part.top + 40) for part in parts]
-    assert_fields_as_alone(moved, picture, 0.98)
+    assert_fields_as_alone(moved, image, 0.98)
 
 
 def test_detect_fields_that_overlap_are_one_field() -> None:
     eye = draw_eye(0)
     parts = [Part(eye, 0, 0), Part(draw_eye(1), round(0.7 * eye.shape[1]), 0)]
-    picture = compose(parts)
-    (field,) = detect_fields(picture, CONFIG)
+    image = compose(parts)
+    (field,) = detect_fields(image, CONFIG)
     assert field.overlapping
     assert field.rim is None
-    assert iou(field.mask, np.uint8(255) * (picture.max(axis=2) > 20)) > 0.95
+    assert iou(field.mask, np.uint8(255) * (image.max(axis=2) > 20)) > 0.95
 
 
 def test_detect_fov_of_two_fields_returns_larger_one() -> None:

@@ -66,15 +66,15 @@ def test_to_photo_transparent_pixels_are_black() -> None:
 def test_to_photo_pil_image_equals_its_rgb_version(mode: str) -> None:
     image = pytest.importorskip("PIL.Image")
     if mode == "I;16":
-        picture = image.fromarray(make_photo()[:, :, 0].astype(np.uint16) * 257)
+        pil_image = image.fromarray(make_photo()[:, :, 0].astype(np.uint16) * 257)
     else:
-        picture = image.fromarray(make_photo()).convert(mode)
-    converted = to_photo(picture)
+        pil_image = image.fromarray(make_photo()).convert(mode)
+    converted = to_photo(pil_image)
     expected = np.asarray(image.fromarray(make_photo()).convert("L").convert("RGB"))
     if mode not in {"L", "LA", "1", "I;16", "F"}:
-        expected = np.asarray(picture.convert("RGB"))
+        expected = np.asarray(pil_image.convert("RGB"))
     if mode == "1":
-        expected = np.asarray(picture.convert("RGB"))
+        expected = np.asarray(pil_image.convert("RGB"))
     if mode == "I;16":
         expected = np.dstack([make_photo()[:, :, 0]] * 3)
     assert np.abs(converted.astype(int) - expected).max() <= 1

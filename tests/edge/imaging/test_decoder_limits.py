@@ -16,6 +16,7 @@ import pytest
 
 from edgeseg.errors import PhotoError
 from edgeseg.imaging.decoder import MAX_FILE_BYTES
+from edgeseg.imaging.file_headers import read_header
 from edgeseg.imaging.photo import decode_photo, read_photo_stream
 
 DecodingError: TypeAlias = Callable[[bytes], str]
@@ -172,3 +173,21 @@ def test_decode_photo_large_16_bit_colour_png_raises() -> None:
     with pytest.raises(PhotoError) as caught:
         decode_photo(make_large_png(16, 2, 60_000))
     assert caught.value.code == "too_large"
+
+
+def test_decode_photo_large_16_bit_png_with_transparency_raises() -> None:
+    with pytest.raises(PhotoError) as caught:
+        decode_photo(make_large_png(16, 4, 40_000))
+    assert caught.value.code == "too_large"
+
+
+@pytest.mark.parametrize(
+    ("factors", "expected"), [(b"\x22\x11\x11", 3), (b"\x11\x11\x11", 6), (b"\x11", 3)]
+)
+def test_read_header_progressive_jpeg_counts_memory_of_coefficients(
+    factors: bytes, expected: int
+) -> None:
+    components = b"".join(bytes((number, factor, 0)) for number, factor in enumerate(factors))
+    frame = struct.pack(">HBHHB", 8 + len(components), 8, 40, 64, len(factors)) + components
+    jpeg = b"\xff\xd8\xff\xc2" + frame + b"\xff\xda\0\x02\1\2\xff\xd9"
+    assert read_header(jpeg).decoder_bytes == expected

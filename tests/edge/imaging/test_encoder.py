@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edgeseg.imaging.encoder import encode_jpeg, encode_png
+from edgeseg.imaging.encoder import encode_jpeg, encode_png, encode_png_bands
+from edgeseg.imaging.photo import decode_photo
 
 
 @pytest.mark.parametrize("shape", [(7, 5), (7, 5, 3)])
@@ -46,3 +47,10 @@ def test_encode_jpeg_keeps_colours_of_thin_lines() -> None:
     difference = decoded[:, :, ::-1].astype(int) - photo
     assert np.abs(difference[:, 31]).max() < 32
     assert np.abs(difference).mean() < 4
+
+
+def test_encode_png_bands_decodes_to_the_joined_bands() -> None:
+    image = np.random.default_rng(1).integers(0, 256, (70, 33, 3), np.uint8)
+    bands = [image[top : top + 16] for top in range(0, 70, 16)]
+    decoded = decode_photo(encode_png_bands(bands, 33, 70))
+    np.testing.assert_array_equal(decoded, image)

@@ -12,9 +12,9 @@ from edgeseg.imaging.jpeg_markers import MAX_FRAME_BYTES, JpegSplitter
 
 
 def encode_jpeg(value: int, size: int = 32) -> bytes:
-    picture = np.full((size, size, 3), value, np.uint8)
-    picture[::3] = 255 - value
-    return bytes(cv2.imencode(".jpg", picture)[1])
+    image = np.full((size, size, 3), value, np.uint8)
+    image[::3] = 255 - value
+    return bytes(cv2.imencode(".jpg", image)[1])
 
 
 @given(

@@ -13,10 +13,10 @@ INSIDE = np.full((200, 220), 255, np.uint8)
 
 
 def draw_lines(line: int, background: int = 120) -> Mask:
-    picture = np.full(INSIDE.shape, background, np.uint8)
+    image = np.full(INSIDE.shape, background, np.uint8)
     for k in range(8):
-        cv2.line(picture, (10 * k, 0), (219, 25 * k + 10), line, 1 + k % 3)
-    return picture
+        cv2.line(image, (10 * k, 0), (219, 25 * k + 10), line, 1 + k % 3)
+    return image
 
 
 @pytest.mark.parametrize(("line", "expected"), [(60, 1), (180, -1)])
@@ -28,10 +28,10 @@ def test_measure_line_polarity_of_lines_has_their_sign(line: int, expected: int)
 
 
 def test_measure_line_polarity_of_bright_spots_and_dark_lines_is_positive() -> None:
-    picture = draw_lines(70)
+    image = draw_lines(70)
     for k in range(15):
-        cv2.circle(picture, (20 + 13 * k, 150), 4, 230, -1)
-    assert measure_line_polarity(picture, INSIDE) > 0.1
+        cv2.circle(image, (20 + 13 * k, 150), 4, 230, -1)
+    assert measure_line_polarity(image, INSIDE) > 0.1
 
 
 def test_measure_line_polarity_without_lines_is_0() -> None:
@@ -44,9 +44,9 @@ def test_measure_line_polarity_of_noise_is_about_0() -> None:
 
 
 def test_measure_line_polarity_ignores_lines_outside() -> None:
-    picture = draw_lines(60)
+    image = draw_lines(60)
     inside = np.zeros_like(INSIDE)
     inside[150:, :60] = 255
-    picture[inside > 0] = 120
-    cv2.line(picture, (5, 155), (50, 195), 200, 2)
-    assert measure_line_polarity(picture, inside) < 0
+    image[inside > 0] = 120
+    cv2.line(image, (5, 155), (50, 195), 200, 2)
+    assert measure_line_polarity(image, inside) < 0

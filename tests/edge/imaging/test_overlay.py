@@ -19,6 +19,7 @@ from edgeseg.imaging.overlay import (
     OverlayStyle,
     draw_error_map,
     draw_overlay,
+    overlay_in_place,
 )
 
 SHAPE = (6, 5)
@@ -46,6 +47,17 @@ def test_draw_overlay_in_place_equals_copy(photo: Photo, mask: Mask, style: Over
     expected = draw_overlay(photo, mask, style=style)
     assert draw_overlay(photo, mask, style=style, in_place=True) is photo
     assert (photo == expected).all()
+
+
+@given(photos, masks, st.sampled_from(STYLES))
+def test_overlay_in_place_restores_photograph(
+    photo: Photo, mask: Mask, style: OverlayStyle
+) -> None:
+    before, expected = photo.copy(), draw_overlay(photo, mask, style=style)
+    with overlay_in_place(photo, mask, style=style) as drawn:
+        assert drawn is photo
+        assert (drawn == expected).all()
+    assert (photo == before).all()
 
 
 @given(photos, masks)

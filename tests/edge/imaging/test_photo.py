@@ -139,16 +139,16 @@ def test_decode_photo_tiff_orientation_is_applied(orientation: int) -> None:
 
 def test_decode_photo_cmyk_progressive_palette_and_animation_return_first_image() -> None:
     image = pytest.importorskip("PIL.Image", reason="Pillow writes what OpenCV does not")
-    picture = image.fromarray(make_image())
-    palette = picture.quantize(16, dither=0)
+    pil_image = image.fromarray(make_image())
+    palette = pil_image.quantize(16, dither=0)
     cases: list[tuple[str, Any, dict[str, Any], float]] = [
-        ("JPEG", picture.convert("CMYK"), {"quality": 98}, 3.0),
-        ("JPEG", picture, {"quality": 98, "progressive": True}, 3.0),
+        ("JPEG", pil_image.convert("CMYK"), {"quality": 98}, 3.0),
+        ("JPEG", pil_image, {"quality": 98, "progressive": True}, 3.0),
         ("PNG", palette, {}, 0.0),
         ("TIFF", palette, {}, 0.0),
         ("GIF", palette, {}, 0.0),
         ("GIF", palette, {"save_all": True, "append_images": [palette.rotate(180)]}, 0.0),
-        ("TIFF", picture, {"save_all": True, "append_images": [picture.rotate(180)]}, 0.0),
+        ("TIFF", pil_image, {"save_all": True, "append_images": [pil_image.rotate(180)]}, 0.0),
     ]
     for name, source, settings, tolerance in cases:
         file = io.BytesIO()

@@ -41,10 +41,10 @@ def draw_line() -> Callable[[Points, float, int], Mask]:
     import cv2
 
     def draw(points: Points, width: float, size: int) -> Mask:
-        picture = np.zeros((4 * size, 4 * size), np.uint8)
+        image = np.zeros((4 * size, 4 * size), np.uint8)
         fixed = np.rint((points * 4 + 1.5) * 16).astype(np.int32)
-        cv2.polylines(picture, [fixed], False, 255, round(4 * width), cv2.LINE_8, 4)
-        area = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
+        cv2.polylines(image, [fixed], False, 255, round(4 * width), cv2.LINE_8, 4)
+        area = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
         mask: Mask = np.where(area > 127, np.uint8(255), np.uint8(0))
         return mask
 

@@ -88,9 +88,9 @@ def test_koch_curve_has_expected_dimension() -> None:
         parts = np.stack([start, start + third, peak, start + 2 * third], 1)
         curve = np.append(parts.ravel(), curve[-1])
     points = np.stack([curve.real * 2187 + 60, curve.imag * 2187 + 1400], 1)
-    picture = np.zeros((2300, 2300), np.uint8)
-    cv2.polylines(picture, [np.rint(points).astype(np.int32)], False, 255)
-    assert box_counting_dimension(picture, 2300) == pytest.approx(1.2619, abs=0.05)
+    image = np.zeros((2300, 2300), np.uint8)
+    cv2.polylines(image, [np.rint(points).astype(np.int32)], False, 255)
+    assert box_counting_dimension(image, 2300) == pytest.approx(1.2619, abs=0.05)
 
 
 @pytest.mark.parametrize("radius", [60.0, 110.0])
@@ -163,7 +163,9 @@ def test_bumps_of_an_edge_are_not_branches(draw_line: DrawLine) -> None:
 def test_adjacent_vessels_have_separate_widths(draw_line: DrawLine) -> None:
     thin = draw_line(np.array([(20.0, 100.0), (280.0, 100.0)]), 4, 300)
     wide = draw_line(np.array([(20.0, 112.0), (280.0, 112.0)]), 8, 300)
-    network = trace_vessels(np.maximum(thin, wide), DIAMETER)
+    traced = trace_vessels(np.maximum(thin, wide), DIAMETER)
+    assert traced is not None
+    network, _ = traced
     owners = network.curves.steps().owners
     medians = [float(np.nanmedian(network.widths[owners == number])) for number in (0, 1)]
     assert medians == pytest.approx([thin[:, 150].sum() / 255, wide[:, 150].sum() / 255], abs=0.2)

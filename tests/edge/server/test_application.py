@@ -19,6 +19,7 @@ from edgeseg.imaging.overlay import draw_overlay
 from edgeseg.imaging.photo import decode_mask, decode_photo
 from edgeseg.run import stages
 from edgeseg.segmenter import Segmenter
+from edgeseg.server import upload_segmenter
 from edgeseg.server.application import create_application
 from edgeseg.server.upload import UploadReader
 from edgeseg.synthetic import generate_photo
@@ -81,12 +82,21 @@ def test_segment_returns_records_of_all_pages(client: TestClient) -> None:
     assert client.post("/segment?frame=3", content=data).status_code == 400
 
 
+def test_file_with_too_many_images_returns_413(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upload_segmenter, "MAX_IMAGES", 1)
+    response = client.post("/segment", content=two_pages())
+    assert response.status_code == 413
+    assert response.json()["code"] == "too_many_pictures"
+
+
 def test_segment_returns_records_of_dicom_frames(client: TestClient) -> None:
     data = dicom_of(np.stack([generate_photo(seed, 200).photo for seed in (1, 2)]))
     records = client.post("/segment?measures=1", content=data).json()
     assert [record["frame"] for record in records] == [1, 2]
     assert {(record["status"], record["eye"]) for record in records} == {("ok", "left")}
-    assert client.post("/page/picture?frame=2", content=data).status_code == 200
+    assert client.post("/page/image?frame=2", content=data).status_code == 200
     assert "Doe" not in json.dumps(records)
 
 
@@ -123,7 +133,7 @@ def dicom_of(frames: npt.NDArray[np.uint8]) -> bytes:
 def test_failed_photograph_returns_its_record(
     client: TestClient, data: bytes, status: int, code: str
 ) -> None:
-    for path in ("/segment", "/page/picture", "/page/file"):
+    for path in ("/segment", "/page/image", "/page/file"):
         response = client.post(path, files=form(data))
         assert response.status_code == status
         (record,) = response.json()
@@ -193,9 +203,7 @@ def test_form_with_other_content_returns_400(client: TestClient, photograph: byt
 
 
 @pytest.mark.parametrize("is_declared", [True, False])
-def test_upload_above_limit_returns_413(
-    tiny_segmenter: Segmenter, photograph: bytes, is_declared: bool
-) -> None:
+def test_upload_above_limit_returns_413(tiny_segmenter: Segmenter, is_declared: bool) -> None:
     reader = UploadReader(max_bytes=1 << 16)
     large = bytes(1 << 18)
     with TestClient(create_application(tiny_segmenter, reader=reader), URL) as client:

@@ -79,7 +79,7 @@ def test_request_of_own_page_is_allowed(client: TestClient) -> None:
 @pytest.mark.parametrize("value", ["", "Bearer", "Bearer wrong", f"Basic {TOKEN}", "Bearer \xff"])
 def test_request_without_token_is_rejected(guarded: TestClient, value: str) -> None:
     headers = {"Authorization": value.encode("latin-1")}
-    for method, path in (("POST", "/segment"), ("GET", "/model"), ("POST", "/page/picture")):
+    for method, path in (("POST", "/segment"), ("GET", "/model"), ("POST", "/page/image")):
         response = guarded.request(method, path, headers=headers)
         assert response.status_code == 401
         assert response.headers["www-authenticate"] == "Bearer"

@@ -38,7 +38,7 @@ PAGE_MASK = """
 const done = arguments[arguments.length - 1];
 import("/static/app.js").then(({ current }) => {
   if (!current?.mask) return done(null);
-  done([current.photograph.name, current.picture.width, current.mask.join("")]);
+  done([current.photograph.name, current.segmentation.width, current.mask.join("")]);
 });
 """
 MEASURED_THRESHOLD = """
@@ -153,8 +153,8 @@ def test_page_shows_masks_of_run(
         select(browser, name)
         shown = page_mask(browser, name)
         assert np.array_equal(shown, segmenter.segment(photographs[name]).mask)
-    select(browser, "pages.tif, picture 2")
-    second = page_mask(browser, "pages.tif, picture 2")
+    select(browser, "pages.tif, image 2")
+    second = page_mask(browser, "pages.tif, image 2")
     assert np.array_equal(second, segmenter.segment(generate_photo(1, 420).photo).mask)
     select(browser, "both.png")
     page_mask(browser, "both.png")

@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 
 from edgeseg.measures.values import MeasuresStatus
-from edgeseg.run.results.record import QualityReason
+from edgeseg.quality.frame_quality import QualityReason
 from edgeseg.server import application
 
 STATIC = Path(application.__file__).parent / "static"

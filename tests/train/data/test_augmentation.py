@@ -53,9 +53,8 @@ def example(side: int = 200) -> Example:
 def noise(side: int = 200) -> Example:
     """Return random pixels above 0, all in the field of view."""
     full: Mask = np.full((side, side), 255, np.uint8)
-    return Example(
-        np.random.default_rng(side).integers(1, 256, (side, side, 3), np.uint8), full, full
-    )
+    photo = np.random.default_rng(side).integers(1, 256, (side, side, 3), np.uint8)
+    return Example(photo, full, full)
 
 
 STROKES = PhotoStore.from_examples([[example()]])
@@ -161,9 +160,8 @@ def check_aligned(result: Batch) -> None:
     """Check that the channels of the photograph and the masks moved equally."""
     inside = result.inside[:, 0] > 0
     assert {*result.truth.flatten().tolist(), *result.inside.flatten().tolist()} <= {0.0, 1.0}
-    clear = inside & (
-        (result.photo[:, 0] - 0.5).abs() > LEVEL
-    )  # not affected by rounding to 256 levels
+    # Rounding to 256 levels does not move these pixels to the other side of the threshold.
+    clear = inside & ((result.photo[:, 0] - 0.5).abs() > LEVEL)
     assert torch.equal((result.photo[:, 0] > 0.5)[clear], (result.truth[:, 0] > 0)[clear])
     assert (result.photo[:, 2] >= 0.25 - LEVEL)[inside].all()  # minimum weight of the nearest pixel
     assert not result.photo.movedim(1, -1)[~inside].any()
@@ -190,21 +188,17 @@ def test_sample_crops_with_same_seed_returns_same_batch() -> None:
 
 
 def test_sample_crops_augments_crops_independently() -> None:
-    photographs, placements = (
-        PhotoStore.from_examples([[noise()]]),
-        [CropPlacement(0, 0, (80, 120))] * COUNT,
-    )
+    photographs = PhotoStore.from_examples([[noise()]])
+    placements = [CropPlacement(0, 0, (80, 120))] * COUNT
     alone = [only_colour(colour) for colour, _ in ALL.colour]
     alone += [
         only_move(transform) for transform, _ in ALL.geometric if transform not in PIXEL_PRESERVING
     ]
     alone += [replace(NO_AUGMENTATION, camera=EVERY.camera)]
     for augmentation in (EVERY, *alone):
-        assert all_different(
-            sample_crops(
-                photographs, placements, SIDE, augmentation, np.random.default_rng(0)
-            ).photo
-        )
+        rng = np.random.default_rng(0)
+        crops = sample_crops(photographs, placements, SIDE, augmentation, rng)
+        assert all_different(crops.photo)
 
 
 def test_sample_crops_applies_probability_to_each_crop() -> None:
@@ -213,12 +207,9 @@ def test_sample_crops_applies_probability_to_each_crop() -> None:
         only_colour(transforms.gamma, 0.5),
         replace(NO_AUGMENTATION, geometric=((transforms.vertical_flip, 0.5),)),
     ):
-        same = (
-            (sample_one_position(80, 120, SIDE, augmentation, 0, 60).photo == plain)
-            .flatten(1)
-            .all(dim=1)
-        )
-        assert 15 < same.sum() < 45
+        crops = sample_one_position(80, 120, SIDE, augmentation, 0, 60).photo
+        is_plain = (crops == plain).flatten(1).all(dim=1)
+        assert 15 < is_plain.sum() < 45
 
 
 def test_sample_crops_only_flips_framed_crops() -> None:
@@ -232,9 +223,8 @@ def test_sample_crops_only_flips_framed_crops() -> None:
     turned = original.photo[110 + 32 : 110 - 33 : -1, 90 + 32 : 90 - 33 : -1]
     for placement, photo in zip(placements, result.photo, strict=True):
         assert np.allclose(to_opencv(photo) * 255, turned, atol=1e-3) == placement.framed
-    assert all_different(
-        result.photo[[k for k, placement in enumerate(placements) if not placement.framed]]
-    )
+    moved = [k for k, placement in enumerate(placements) if not placement.framed]
+    assert all_different(result.photo[moved])
 
 
 def test_sample_crops_does_not_change_photographs() -> None:
@@ -245,14 +235,12 @@ def test_sample_crops_does_not_change_photographs() -> None:
 
 def test_sample_crops_with_coverage_keeps_partial_pixels() -> None:
     original = example()
-    thin = Example(
-        original.photo, (original.truth // 4).astype(np.uint8), original.inside
-    )  # vessels cover a quarter of each pixel
+    quarter = (original.truth // 4).astype(np.uint8)  # vessels cover a quarter of each pixel
+    photographs = PhotoStore.from_examples([[replace(original, truth=quarter)]])
+    placements = [CropPlacement(0, 0, (90, 110))]
     for coverage in (False, True):
-        placement, rng = CropPlacement(0, 0, (90, 110)), np.random.default_rng(0)
-        result = sample_crops(
-            PhotoStore.from_examples([[thin]]), [placement], SIDE, NO_AUGMENTATION, rng, coverage
-        )
+        rng = np.random.default_rng(0)
+        result = sample_crops(photographs, placements, SIDE, NO_AUGMENTATION, rng, coverage)
         assert result.truth.max() == pytest.approx(63 * LEVEL if coverage else 0)
         assert set(result.inside.flatten().tolist()) <= {0.0, 1.0}
 

@@ -61,7 +61,7 @@ def test_colour_cast_mixes_channels() -> None:
 
 
 def test_jpeg_is_close_to_the_jpeg_of_opencv() -> None:
-    """A smooth grey picture is changed by about as much as in a real JPEG file."""
+    """A smooth grey image is changed by about as much as in a real JPEG file."""
     grey = cv2.GaussianBlur(PHOTO[:, :, 1], (0, 0), 1)
     encoded = cv2.imencode(".jpg", grey, (cv2.IMWRITE_JPEG_QUALITY, 40))[1]
     decoded = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE), np.float32)

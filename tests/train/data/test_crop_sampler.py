@@ -25,9 +25,8 @@ def flat(level: int, side: int) -> Example:
 def noise(side: int) -> Example:
     """Return random pixels above 0, all in the field of view."""
     inside = np.full((side, side), 255, np.uint8)
-    return Example(
-        np.random.default_rng(5).integers(1, 256, (side, side, 3), np.uint8), inside, inside
-    )
+    photo = np.random.default_rng(5).integers(1, 256, (side, side, 3), np.uint8)
+    return Example(photo, inside, inside)
 
 
 @pytest.fixture
@@ -80,9 +79,8 @@ def test_sample_batch_of_several_rounds_keeps_order(crops: CropSampler) -> None:
 
 def test_iterate_from_later_step_gives_same_batches(crops: CropSampler) -> None:
     moved = replace(crops, augmentation=Augmentation())
-    later = list(
-        islice(moved.iterate_from(2, workers=3), 7)
-    )  # more batches than are prepared in advance
+    # Seven batches are more than are prepared in advance.
+    later = list(islice(moved.iterate_from(2, workers=3), 7))
     assert all(equal(batch, moved.sample_batch(2 + k)) for k, batch in enumerate(later))
     assert not equal(moved.sample_batch(2), moved.sample_batch(3))
     assert not equal(moved.sample_batch(2), replace(moved, seed=4).sample_batch(2))
@@ -106,22 +104,24 @@ def test_sample_batch_of_two_processes_shares_crops(crops: CropSampler) -> None:
 
 
 def test_sample_batch_of_two_processes_augments_independently() -> None:
-    grey = Example(np.full((64, 64, 3), 90, np.uint8), *[np.full((64, 64), 255, np.uint8)] * 2)
+    inside = np.full((64, 64), 255, np.uint8)
+    photographs = PhotoStore.from_examples(
+        [[Example(np.full((64, 64, 3), 90, np.uint8), inside, inside)]]
+    )
     augmentation = replace(NO_AUGMENTATION, colour=((brightness_contrast, 1.0),))
-    ranks = [
-        CropSampler(
-            PhotoStore.from_examples([[grey]]), 32, 3, 0, augmentation, rank, 2
-        ).sample_batch(0)
+    batches = [
+        CropSampler(photographs, 32, 3, 0, augmentation, rank, 2).sample_batch(0)
         for rank in range(2)
     ]
-    assert len({float(photo.max()) for batch in ranks for photo in batch.photo}) == 6
+    assert len({float(photo.max()) for batch in batches for photo in batch.photo}) == 6
 
 
 def test_sample_batch_without_field_of_view_returns_black_crops() -> None:
-    dark = Example(*(np.zeros(shape, np.uint8) for shape in ((64, 64, 3), (64, 64), (64, 64))))
-    batch = CropSampler(PhotoStore.from_examples([[dark]]), 16, 2, 0, Augmentation()).sample_batch(
-        0
+    empty = np.zeros((64, 64), np.uint8)
+    photographs = PhotoStore.from_examples(
+        [[Example(np.zeros((64, 64, 3), np.uint8), empty, empty)]]
     )
+    batch = CropSampler(photographs, 16, 2, 0, Augmentation()).sample_batch(0)
     assert not batch.inside.any()
     assert not batch.photo.any()
 
@@ -129,16 +129,16 @@ def test_sample_batch_without_field_of_view_returns_black_crops() -> None:
 @pytest.mark.parametrize("size", [63, 64])
 def test_sample_batch_frames_some_crops_in_the_square(size: int) -> None:
     """Framed crops contain original pixels of the photograph and end at its edge."""
-    example, last = noise(96), 96 - size
+    example = noise(96)
+    last = 96 - size
     windows = {
         example.photo[y : y + size, x : x + size].tobytes(): (x, y)
         for x in range(last + 1)
         for y in range(last + 1)
     }
-    seen = CropSampler(
-        PhotoStore.from_examples([[example]]), size, 60, 0, NO_AUGMENTATION
-    ).sample_batch(0)
-    levels = (seen.photo.movedim(1, -1) * 255).round().to(torch.uint8).numpy()
+    photographs = PhotoStore.from_examples([[example]])
+    batch = CropSampler(photographs, size, 60, 0, NO_AUGMENTATION).sample_batch(0)
+    levels = (batch.photo.movedim(1, -1) * 255).round().to(torch.uint8).numpy()
     exact = [windows[photo.tobytes()] for photo in levels if photo.tobytes() in windows]
     assert len(exact) >= 10
     assert any(0 in place or last in place for place in exact)
@@ -147,10 +147,9 @@ def test_sample_batch_frames_some_crops_in_the_square(size: int) -> None:
 def test_sample_batch_only_flips_framed_crops() -> None:
     """The share of crops with original pixels is equal to the share of framed crops."""
     example = noise(40)
-    moves = Augmentation().geometric
-    crops = CropSampler(
-        PhotoStore.from_examples([[example]]), 40, 60, 0, replace(NO_AUGMENTATION, geometric=moves)
-    )
+    photographs = PhotoStore.from_examples([[example]])
+    geometric_only = replace(NO_AUGMENTATION, geometric=Augmentation().geometric)
+    crops = CropSampler(photographs, 40, 60, 0, geometric_only)
     photo = torch.from_numpy(example.photo).movedim(-1, 0) / 255
     flips = [photo, photo.flip(1), photo.flip(2), photo.flip(1, 2)]
     found = [

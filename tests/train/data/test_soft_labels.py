@@ -19,9 +19,9 @@ SYNTHETIC = generate_photo(1, 128)
 
 
 def write_label(folder: Path, label: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> None:
-    for part, picture in (("images", SYNTHETIC.photo), ("masks", label)):
+    for part, image in (("images", SYNTHETIC.photo), ("masks", label)):
         (folder / part).mkdir(parents=True, exist_ok=True)
-        (folder / part / "eye.png").write_bytes(encode_png(picture))
+        (folder / part / "eye.png").write_bytes(encode_png(image))
 
 
 def test_soft_labels_keep_probabilities(tmp_path: Path) -> None:

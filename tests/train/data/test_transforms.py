@@ -31,15 +31,14 @@ def make_random(seed: int = 0) -> RandomSource:
 
 def test_random_source_values_are_in_range() -> None:
     random = make_random()
-    even, steep, bell = (
-        random.uniform(2, 3, 9000),
-        random.log_uniform(0.1, 10, 9000),
-        random.normal(4, 9000),
-    )
-    assert {part.dtype for part in (even, steep, bell)} == {torch.float32}
-    assert 2 <= even.min() < 2.01 and 2.99 < even.max() <= 3
-    assert 0.099 < steep.min() < 0.11 and 9 < steep.max() < 10.01 and 0.8 < steep.median() < 1.25
-    assert abs(bell.mean()) < 0.2 and 3.8 < bell.std() < 4.2
+    uniform = random.uniform(2, 3, 9000)
+    log_uniform = random.log_uniform(0.1, 10, 9000)
+    normal = random.normal(4, 9000)
+    assert {values.dtype for values in (uniform, log_uniform, normal)} == {torch.float32}
+    assert 2 <= uniform.min() < 2.01 and 2.99 < uniform.max() <= 3
+    assert 0.099 < log_uniform.min() < 0.11 and 9 < log_uniform.max() < 10.01
+    assert 0.8 < log_uniform.median() < 1.25
+    assert abs(normal.mean()) < 0.2 and 3.8 < normal.std() < 4.2
 
 
 def transform_grid(transform: GridTransform, side: int = 101) -> tuple[Grid, Grid]:

@@ -153,7 +153,8 @@ def as_described(weights: Mapping[str, Tensor], photo: Tensor) -> Tensor:
 def test_compact_architecture_has_at_most_a_fiftieth_of_the_gmacs(
     name: str, millions: float, giga: float
 ) -> None:
-    network, architecture = shapes_only(name), architecture_by_name(name)
+    network = shapes_only(name)
+    architecture = architecture_by_name(name)
     assert count_parameters(network) / 1e6 == pytest.approx(millions, rel=0.02)
     assert count_gmac(network, architecture.size) == pytest.approx(giga, rel=0.01)
     assert count_gmac(network, architecture.size) <= 389 / 50
@@ -177,29 +178,26 @@ def test_compact_architecture_returns_one_logit_per_pixel(name: str) -> None:
 
 @pytest.mark.parametrize("name", list(ARCHITECTURES))
 def test_network_rejects_size_that_is_not_a_multiple(name: str) -> None:
-    network, architecture = shapes_only(name), architecture_by_name(name)
+    network = shapes_only(name).eval()
+    architecture = architecture_by_name(name)
     assert architecture.size % architecture.multiple == 0
     side = architecture.multiple
     with torch.inference_mode():
-        assert network.eval()(torch.zeros(1, 3, side, side, device="meta")).shape == (
-            1,
-            1,
-            side,
-            side,
-        )
+        logits = network(torch.zeros(1, 3, side, side, device="meta"))
+        assert logits.shape == (1, 1, side, side)
         with pytest.raises(RuntimeError):
             network(torch.zeros(1, 3, side + side // 2, side, device="meta"))
 
 
 @pytest.mark.parametrize("name", COMPACT)
 def test_backward_gives_every_weight_a_gradient(name: str) -> None:
-    network = build_network(architecture_by_name(name)).train()
-    side = architecture_by_name(name).multiple * 2
+    architecture = architecture_by_name(name)
+    network = build_network(architecture).train()
+    side = 2 * architecture.multiple
     network(torch.rand(2, 3, side, side)).square().mean().backward()
-    gradients = {key: parameter.grad for key, parameter in network.named_parameters()}
-    assert [
-        key for key, gradient in gradients.items() if gradient is None or not gradient.any()
-    ] == []
+    for weight, parameter in network.named_parameters():
+        assert parameter.grad is not None, weight
+        assert parameter.grad.any(), weight
 
 
 def test_pixel_shuffle_matches_transposed_convolution() -> None:

@@ -14,6 +14,30 @@ from edgeseg_train.training.compute import ComputeMode
 from edgeseg_train.training.state import SavedState, load_state
 
 
+def make_state(network: ResUNet, optimizer: torch.optim.Optimizer) -> SavedState:
+    weights = network.state_dict()
+    return SavedState(
+        config={"seed": 0},
+        step=3,
+        seconds=1.0,
+        best_dice=-1.0,
+        validation_seconds=0.0,
+        compute_mode=ComputeMode(),
+        earlier_data=[],
+        start_weights={},
+        best_weights=weights,
+        network=weights,
+        averaged=weights,
+        optimizer=optimizer.state_dict(),
+    )
+
+
+def restore(folder: Path, network: ResUNet, optimizer: torch.optim.Optimizer) -> None:
+    state = load_state(folder)
+    assert state is not None
+    state.restore(network, copy.deepcopy(network), optimizer, folder / "last.pt")
+
+
 def test_load_state_without_file_returns_none(tmp_path: Path) -> None:
     assert load_state(tmp_path) is None
 
@@ -45,47 +69,15 @@ def test_state_with_invalid_entry_is_rejected(tmp_path: Path, key: str, value: o
     file = tmp_path / "last.pt"
     network = build_network(architecture_by_name("tiny"))
     optimizer = torch.optim.AdamW(network.parameters())
-    weights = network.state_dict()
-    SavedState(
-        config={},
-        step=3,
-        seconds=1.0,
-        best_dice=-1.0,
-        validation_seconds=0.0,
-        compute_mode=ComputeMode(),
-        earlier_data=[],
-        start_weights={},
-        best_weights=weights,
-        network=weights,
-        averaged=weights,
-        optimizer=optimizer.state_dict(),
-    ).save(tmp_path)
+    make_state(network, optimizer).save(tmp_path)
     torch.save({**torch.load(file, weights_only=True), key: value}, file)
     with pytest.raises(ModelError, match=r"last\.pt"):
         restore(tmp_path, network, optimizer)
 
 
-def restore(folder: Path, network: ResUNet, optimizer: torch.optim.Optimizer) -> None:
-    state = load_state(folder)
-    assert state is not None
-    state.restore(network, copy.deepcopy(network), optimizer, folder / "last.pt")
-
-
 def test_check_config_with_different_option_is_rejected() -> None:
-    state = SavedState(
-        config={"seed": 0},
-        step=3,
-        seconds=1.0,
-        best_dice=-1.0,
-        validation_seconds=0.0,
-        compute_mode=ComputeMode(),
-        earlier_data=[],
-        start_weights={},
-        best_weights={},
-        network={},
-        averaged={},
-        optimizer={},
-    )
+    network = build_network(architecture_by_name("tiny"))
+    state = make_state(network, torch.optim.AdamW(network.parameters()))
     state.check_config({"seed": 0}, Path("last.pt"))
     with pytest.raises(ModelError, match="seed was 0, is 5"):
         state.check_config({"seed": 5}, Path("last.pt"))

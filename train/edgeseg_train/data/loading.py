@@ -12,7 +12,7 @@ def load_pair(pair: Pair) -> LoadedPair:
     """Load a pair.
 
     Raises:
-        SystemSetupError: the mask is implausible, or the EXIF orientations of photograph and mask
+        SystemSetupError: The mask is implausible, or the EXIF orientations of photograph and mask
             differ. These errors would not be visible in the result of a training run.
     """
     loaded = pair.load()
@@ -30,7 +30,8 @@ def resize_ignored(ignored: Mask | None, prepared: Prepared) -> Mask | None:
         ignored: (H, W) uint8 {0, 255}, pixels without a label; None if all pixels have a label.
         prepared: prepared photograph.
 
-    Returns: (size, size) uint8 {0, 255}. Partly ignored pixels are ignored.
+    Returns:
+        (size, size) uint8 {0, 255}. Partly ignored pixels are ignored.
     """
     if ignored is None:
         return None

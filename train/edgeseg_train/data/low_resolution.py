@@ -16,10 +16,10 @@ from torch.nn.functional import pad
 
 from edgeseg.datasets import DataSet, LoadedPair, Pair, Split
 
-MIN_VESSEL_GAIN = 1.2
 # Range of the factor by which vessel coverage is multiplied. In low-resolution photographs,
 # observers mark a pixel if a vessel covers at least 1/4 to 2/5 of the pixel. The factor increases
 # this coverage to 1/2.
+MIN_VESSEL_GAIN = 1.2
 MAX_VESSEL_GAIN = 2.0
 
 # Width of the photographs of DRIVE, the data set with the lowest resolution.

@@ -23,7 +23,7 @@ class SoftPair:
     Attributes:
         name: stem of the photograph's file.
         photo_file: photograph.
-        label_file: probability, an 8-bit grey picture.
+        label_file: probability, an 8-bit grey image.
     """
 
     name: str
@@ -39,8 +39,8 @@ class SoftPair:
         """Load the photograph. `truth` contains the probabilities, scaled to 0 to 255.
 
         Raises:
-            PhotoError: a file cannot be read.
-            SystemSetupError: photograph and label differ in size.
+            PhotoError: A file cannot be read.
+            SystemSetupError: Photograph and label differ in size.
         """
         photo = read_photo(self.photo_file)
         label = read_photo(self.label_file)
@@ -56,7 +56,7 @@ def open_soft_labels(folder: Path) -> DataSet:
     """Open a folder with `images/` and `masks/`.
 
     Raises:
-        SystemSetupError: the folder has another layout.
+        SystemSetupError: The folder has another layout.
     """
     pairs: tuple[Pair, ...] = tuple(
         SoftPair(pair.name, pair.photo_file, pair.truth_file) for pair in read_pairs(folder)

@@ -199,7 +199,8 @@ def low_resolution(photo: Tensor, truth: Tensor, random: RandomSource) -> tuple[
         truth: (N, 1, S, S) vessel share of each pixel.
         random: random numbers of the step.
 
-    Returns: Photographs and masks of the same shapes.
+    Returns:
+        Photographs and masks of the same shapes.
     """
     count, side = len(photo), photo.shape[-1]
     sides = np.rint(side / random.rng.uniform(1.2, 3.0, count)).astype(np.int64)

@@ -80,7 +80,7 @@ def architecture_by_name(name: str) -> Architecture:
     """Return an architecture by its name.
 
     Raises:
-        ModelError: the name is unknown.
+        ModelError: The name is unknown.
     """
     if name not in ARCHITECTURES:
         raise ModelError(

@@ -61,7 +61,7 @@ def read_log(file: Path, last_step: int) -> list[LogEntry]:
     """Read the log of an earlier session up to a step. If no log exists, return an empty list.
 
     Raises:
-        SystemSetupError: the file was not written by `edgeseg train`.
+        SystemSetupError: The file was not written by `edgeseg train`.
     """
     if not file.exists():
         return []

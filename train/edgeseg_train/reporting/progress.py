@@ -75,8 +75,8 @@ def open_tensorboard(folder: Path) -> Callable[[LogEntry], None]:
     """Return a function that writes log entries for TensorBoard, if TensorBoard is installed.
 
     Raises:
-        SystemSetupError: the events cannot be written. The returned function also raises this
-        error.
+        SystemSetupError: The events cannot be written. The returned function also raises this
+            error.
     """
     try:
         from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415

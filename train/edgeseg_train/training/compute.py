@@ -84,8 +84,8 @@ def join_processes(device: str) -> DistributedContext:
     Args:
         device: `cuda` or `cpu`.
 
-    Returns: Position of this process. If torchrun is not used, the rank is 0 and the world size is
-        1.
+    Returns:
+        Position of this process. Without torchrun, the rank is 0 and the world size is 1.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return DistributedContext()
@@ -124,7 +124,7 @@ class ComputeMode:
         return network.to(device).to(memory_format=self.memory_format)  # type: ignore[call-overload, no-any-return]
 
     def autocast(self, device: torch.device) -> AbstractContextManager[object]:
-        """Return a context manager that runs the forward pass in BF16 if this mode uses BF16."""
+        """Return a context manager for the forward pass, which runs in bfloat16 if enabled."""
         return torch.autocast(device.type, torch.bfloat16, enabled=self.bfloat16)
 
 
@@ -145,8 +145,7 @@ def select_compute_mode(
 ) -> ComputeMode:
     """Time a few training steps in each mode and return the fastest mode.
 
-    Another mode than plain float32 is selected only if it is at least 10 % faster, because timings
-    are noisy.
+    A mode other than plain float32 must be at least 10 % faster, because timings are noisy.
 
     Args:
         architecture: network to train.
@@ -154,7 +153,7 @@ def select_compute_mode(
         batch: number of crops in a step of this process.
         device: device for training.
     """
-    # If the CPU does not support bfloat16, it is 20 times slower. Therefore, it is not tried.
+    # On a CPU without bfloat16 instructions, bfloat16 is 20 times slower and is not tried.
     if device.type == "cuda":
         bfloat16 = torch.cuda.is_bf16_supported()
     else:

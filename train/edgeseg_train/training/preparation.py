@@ -75,7 +75,7 @@ def prepare_trainer(
     trainer = Trainer(
         config, out, training, crops, validation_pairs, device, mode, process, started
     )
-    # Free the memory, because the next step loads photographs again for other working sizes.
+    # After the last step, the validation photographs are loaded at the other working sizes.
     trainer.schedule.closing_seconds = (len(config.sizes) - 1) * loading_seconds + PLOT_SECONDS
     if state is not None:
         trainer.resume(state)

@@ -64,7 +64,7 @@ class SavedState(msgspec.Struct, frozen=True, kw_only=True):
         """Check that the state belongs to a run with the current options (`describe_config`).
 
         Raises:
-            ModelError: an option differs. The message contains the name of the option.
+            ModelError: An option differs. The message contains the name of the option.
         """
         differences = [
             f"{key} was {self.config.get(key)}, is {value}"
@@ -89,7 +89,7 @@ class SavedState(msgspec.Struct, frozen=True, kw_only=True):
             file: file of this state, for error messages.
 
         Raises:
-            ModelError: the state does not fit the networks or the optimizer.
+            ModelError: The state does not fit the networks or the optimizer.
         """
         try:
             for weights in (self.network, self.averaged, self.start_weights, self.best_weights):
@@ -119,7 +119,7 @@ def load_state(folder: Path) -> SavedState | None:
         The state; None if the folder has no `last.pt`.
 
     Raises:
-        ModelError: the file is damaged or was not written by `edgeseg train`.
+        ModelError: The file is damaged or was not written by `edgeseg train`.
     """
     file = folder / LAST
     if not file.exists():
@@ -165,7 +165,7 @@ def prepare_folder(out: Path, resume: bool, state: SavedState | None) -> None:
         state: state of an earlier session.
 
     Raises:
-        UsageError: the folder contains another run.
+        UsageError: The folder contains another run.
     """
     remove_stale_temporaries(out)
     if state is not None:

@@ -23,7 +23,7 @@ def read_constraints(own_wheel: Path) -> str:
     """Read the constraints in edgeseg's wheel.
 
     Raises:
-        UsageError: the file is not a wheel of edgeseg, or contains no constraints.
+        UsageError: The file is not a wheel of edgeseg, or contains no constraints.
     """
     try:
         with zipfile.ZipFile(own_wheel) as archive:
@@ -46,7 +46,7 @@ def select_constraints(constraints: str, python: str) -> list[str]:
         python: Python version of the device (`3.11`).
 
     Raises:
-        UsageError: a line is invalid.
+        UsageError: A line is invalid.
     """
     major, minor = python.split(".")
     device = (int(major), int(minor))
@@ -76,7 +76,8 @@ def write_requirements(
         own_wheel: path or name of edgeseg's wheel.
         extras_suffix: extras to install (`[openvino]`); "" for none.
 
-    Returns: `requirements.txt` with all wheels and `edgeseg.txt` with edgeseg's wheel only.
+    Returns:
+        `requirements.txt` with all wheels and `edgeseg.txt` with edgeseg's wheel only.
     """
     own_lines: list[str] = []
     other_lines: list[str] = []

@@ -52,7 +52,7 @@ def build_sbom(wheels: Sequence[BundleFile], models: Sequence[BundleFile], own_w
         own_wheel: file name of edgeseg's wheel.
 
     Raises:
-        UsageError: a wheel has no valid metadata.
+        UsageError: A wheel has no valid metadata.
     """
     main: Json = {}
     components: list[Json] = []

@@ -78,7 +78,7 @@ def own_source() -> str:
     """Return the clone or wheel from which this package was installed, as recorded by pip.
 
     Raises:
-        UsageError: the clone or wheel is unknown or no longer exists.
+        UsageError: The clone or wheel is unknown or no longer exists.
     """
     remedy = "Specify the clone or the wheel with --source."
     try:
@@ -98,7 +98,7 @@ def check_extras(extras: Sequence[str]) -> None:
     """Check that the package has these extras, because pip would only print a warning.
 
     Raises:
-        UsageError: an extra is unknown; the message lists the known extras.
+        UsageError: An extra is unknown; the message lists the known extras.
     """
     try:
         known = metadata("edgeseg").get_all("Provides-Extra") or []
@@ -121,7 +121,7 @@ def collect_wheels(source: str, target: Target, folder: Path) -> Path:
         Path of edgeseg's wheel.
 
     Raises:
-        UsageError: the source is not edgeseg.
+        UsageError: The source is not edgeseg.
         SystemSetupError: pip is missing or failed; the message contains the reason.
     """
     _run_pip("wheel", "--no-deps", "--wheel-dir", str(folder), source, constraints=source)

@@ -117,8 +117,8 @@ def _ask_worker(*arguments: str) -> WorkerAnswer:
     """Run `check_worker` and return its output.
 
     Raises:
-        SystemSetupError: the worker failed, crashed or timed out.
-        ValueError: the output is not JSON.
+        SystemSetupError: The worker failed, crashed or timed out.
+        ValueError: The output is not JSON.
     """
     command = [sys.executable, "-m", "edgeseg.commands.doctor.check_worker", *arguments]
     # Run in another folder, because `python -m` imports modules from the current folder, which may

@@ -46,7 +46,7 @@ def tune_and_save(model: str, target: str) -> TuningResult:
         target: path of the cache file, or `DEFAULT_FILE`.
 
     Raises:
-        EdgesegError: the model or the file is invalid, or measuring failed.
+        EdgesegError: The model or the file is invalid, or measuring failed.
     """
     file = _check_target(target)
     # The function is in the benchmarks package, which `edge` must not import.

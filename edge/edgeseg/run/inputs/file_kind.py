@@ -35,14 +35,14 @@ _SIGNATURES = (
     b"#?RADIANCE",
 )  # fmt: skip
 _BMP_HEADER_BYTES = (12, 40, 52, 56, 64, 108, 124)
-_PICTURE_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis",
+_IMAGE_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis",
                    b"crx ")  # fmt: skip
 
 
 def classify_file(path: Path) -> FileKind:
     """Return the kind of a regular file from its name and content.
 
-    Pictures of an unsupported format are photographs. The same is true for damaged, empty or
+    Images of an unsupported format are photographs. The same is true for damaged, empty or
     unreadable files with the suffix of a photograph. Therefore these files are reported as failed.
     """
     if is_result_name(path):
@@ -56,7 +56,7 @@ def classify_file(path: Path) -> FileKind:
         return "result"
     if is_video_name(path) or recognize_file(beginning).kind == "video":
         return "video"
-    if _is_picture(_unpack(beginning)):
+    if _is_image(_unpack(beginning)):
         return "mask" if is_mask(path) else "photograph"
     return "photograph" if is_photograph(path) else "other"
 
@@ -70,7 +70,7 @@ def _unpack(beginning: bytes) -> bytes:
         return beginning
 
 
-def _is_picture(beginning: bytes) -> bool:
+def _is_image(beginning: bytes) -> bool:
     if beginning.startswith(_SIGNATURES) or is_dicom(beginning):
         return True
     if beginning.startswith(b"BM") and len(beginning) >= 18:
@@ -80,4 +80,4 @@ def _is_picture(beginning: bytes) -> bool:
         return beginning[2:3] in (b" ", b"\n", b"\r", b"\t", b"#")
     if beginning.startswith(b"RIFF"):
         return beginning[8:12] == b"WEBP"
-    return beginning[4:8] == b"ftyp" and beginning[8:12] in _PICTURE_BRANDS
+    return beginning[4:8] == b"ftyp" and beginning[8:12] in _IMAGE_BRANDS

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from edgeseg.imaging.file_signatures import SIGNATURE_BYTES, recognize_file
 from edgeseg.imaging.photo import read_photo_bytes, read_photo_stream
+from edgeseg.imaging.required_memory import estimate_file
 from edgeseg.system.regular_files import open_regular_file
 
 VIDEO_SUFFIXES = (
@@ -47,6 +48,10 @@ class Input(NamedTuple):
         if self.path is None:
             return read_photo_stream(sys.stdin.buffer, self.name)
         return read_photo_bytes(self.path)
+
+    def estimate_memory(self) -> int:
+        """Estimate the bytes that are required to process the photograph; 0 if unknown."""
+        return 0 if self.path is None else estimate_file(self.path)
 
 
 def is_video_name(path: Path) -> bool:

@@ -15,6 +15,9 @@ from edgeseg.imaging.arrays import Photo
 from edgeseg.imaging.decoder import MAX_FILE_BYTES
 from edgeseg.imaging.file_headers import peek_header
 from edgeseg.imaging.photo import decode_photo, photo_stem, read_photo_bytes
+from edgeseg.imaging.required_memory import estimate_file
+from edgeseg.imaging.size_limits import MAX_REQUIRED_BYTES
+from edgeseg.system.memory_budget import MemoryBudget
 from edgeseg.system.regular_files import open_regular_file
 
 _MASK_STEM = re.compile(
@@ -35,15 +38,17 @@ _MAX_NAMED_LEVELS = 16
 _MAX_GREY_SHARE = 0.03  # allows for blurred edges and JPEG noise
 _MAX_NAMED_GREY_SHARE = 0.25
 _MIN_BRIGHT_SHARE = 0.005
-_MAX_CHROMA = 8.0  # maximum mean difference between the channels of a grey picture
+_MAX_CHROMA = 8.0  # maximum mean difference between the channels of a grey image
 _JPEG_PARTS = (8, 4, 1)  # divisors of the number of bytes of a JPEG, tried in this order
 _BRIGHT = 127
 _GREY_LEVELS = (32, 223)  # range of grey levels between dark and bright
-_SAMPLED_SIDE = 1000  # maximum side in pixels; larger pictures are sampled
+_SAMPLED_SIDE = 1000  # maximum side in pixels; larger images are sampled
+
+_decoding_budget = MemoryBudget(MAX_REQUIRED_BYTES)  # a folder is scanned by several threads
 
 
 def is_mask(path: Path) -> bool:
-    """Return whether a picture is a mask instead of a photograph.
+    """Return whether an image is a mask instead of a photograph.
 
     A mask has two to eight grey levels, or nearly all of its pixels are black or white. A file with
     the name of a mask (`NAME_1stHO.png`, `manual1/NAME.tif`) may also contain class numbers and
@@ -56,11 +61,17 @@ def is_mask(path: Path) -> bool:
             return False
         if not is_named and _is_colour_jpeg(path):
             return False
-        picture = decode_photo(read_photo_bytes(path))
-        step = max(1, max(picture.shape) // _SAMPLED_SIDE)
-        return _is_mask_picture(picture[::step, ::step], is_named)
+        return _is_mask_image(_read_sample(path), is_named)
     except (OSError, PhotoError):
         return False
+
+
+def _read_sample(path: Path) -> Photo:
+    """Read an image file and return its pixels, or a sample of the pixels of a large image."""
+    with _decoding_budget.reserve(estimate_file(path)):
+        image = decode_photo(read_photo_bytes(path))
+        step = max(1, max(image.shape) // _SAMPLED_SIDE)
+        return image if step == 1 else image[::step, ::step].copy()
 
 
 def _may_be_mask(path: Path) -> bool:
@@ -102,28 +113,28 @@ def _is_colour_jpeg(path: Path) -> bool:
     return False
 
 
-def _chroma(picture: Photo) -> float:
-    red, green, blue = cv2.split(picture)
+def _chroma(image: Photo) -> float:
+    red, green, blue = cv2.split(image)
     brightest = cv2.max(cv2.max(red, green), blue)
     darkest = cv2.min(cv2.min(red, green), blue)
     return float(cv2.mean(cv2.subtract(brightest, darkest))[0])
 
 
-def _is_mask_picture(picture: Photo, is_named: bool) -> bool:
-    grey = picture.max(axis=2)
+def _is_mask_image(image: Photo, is_named: bool) -> bool:
+    grey = image.max(axis=2)
     counts = np.bincount(grey.ravel(), minlength=256)
     levels = np.count_nonzero(counts)
     if levels < 2:  # for example, the black frame of a covered camera
         return False
     if levels <= (_MAX_NAMED_LEVELS if is_named else _MAX_LEVELS):
-        # Noise in a dark picture also has few levels.
+        # Noise in a dark image also has few levels.
         return is_named or int(grey.max()) > _BRIGHT
     bright_share = counts[_BRIGHT + 1 :].sum() / grey.size
     if not _MIN_BRIGHT_SHARE < bright_share < 1 - _MIN_BRIGHT_SHARE:
         return False
     darkest, brightest = _GREY_LEVELS
-    is_grey = ((picture >= darkest) & (picture <= brightest)).any(axis=2)
+    is_grey = ((image >= darkest) & (image <= brightest)).any(axis=2)
     grey_share = float(is_grey.mean())
     if is_named:
         return grey_share < _MAX_NAMED_GREY_SHARE
-    return grey_share < _MAX_GREY_SHARE and _chroma(picture) < _MAX_CHROMA
+    return grey_share < _MAX_GREY_SHARE and _chroma(image) < _MAX_CHROMA

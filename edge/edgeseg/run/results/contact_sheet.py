@@ -26,25 +26,25 @@ _THUMBNAIL_SIDE = 400  # pixels
 
 
 class Card(NamedTuple):
-    """One picture on the sheet.
+    """One image on the sheet.
 
     Attributes:
-        title: name of the picture.
+        title: name of the image.
         mark: CSS class: `failed`, `warning` or empty.
-        pictures: label and base64 data of each thumbnail.
+        thumbnails: label and base64 data of each thumbnail.
         figures: label and value of each row.
         messages: lines below the figures.
     """
 
     title: str
     mark: str
-    pictures: tuple[tuple[str, str], ...]
+    thumbnails: tuple[tuple[str, str], ...]
     figures: tuple[tuple[str, str], ...]
     messages: tuple[str, ...]
 
 
 class ContactSheet:
-    """Page with the pictures of a run.
+    """Page with the images of a run.
 
     Args:
         folder: output folder of the run.
@@ -61,8 +61,8 @@ class ContactSheet:
         self._cards: list[Card] = []
         reject_foreign_page(self.path)
 
-    def add_pictures(self, source: str, frame: int, photo: Photo, mask: Mask) -> None:
-        """Store the thumbnails of a picture before its records are added. Thread-safe.
+    def add_thumbnails(self, source: str, frame: int, photo: Photo, mask: Mask) -> None:
+        """Store the thumbnails of an image before its records are added. Thread-safe.
 
         Args:
             source: `source` of the records.
@@ -76,24 +76,24 @@ class ContactSheet:
         )
 
     def add_records(self, records: Sequence[ResultRecord]) -> None:
-        """Append a picture with its records. The page keeps the order of the calls."""
+        """Append an image with its records. The page keeps the order of the calls."""
         first = records[0]
-        pictures = self._thumbnails.pop((first.source, first.frame), ())
-        if not pictures and first.reused is True:
-            pictures = _stored_pictures(first)
+        thumbnails = self._thumbnails.pop((first.source, first.frame), ())
+        if not thumbnails and first.reused is True:
+            thumbnails = _stored_thumbnails(first)
         title = first.source if first.frame == 1 else f"{first.source} page {first.frame}"
         messages: list[str] = []
         for record in records:
             if record.message is not UNSET:
                 messages.append(record.message)
         figures = _list_figures(records)
-        self._cards.append(Card(title, _mark(records), pictures, figures, tuple(messages)))
+        self._cards.append(Card(title, _mark(records), thumbnails, figures, tuple(messages)))
 
     def write(self) -> None:
         """Write the page.
 
         Raises:
-            SystemSetupError: the page cannot be written.
+            SystemSetupError: The page cannot be written.
         """
         marks = [card.mark for card in self._cards]
         summary = f"{marks.count('failed')} failed, {marks.count('warning')} with warnings"
@@ -101,7 +101,7 @@ class ContactSheet:
         write_atomically(self.path, page.encode("utf-8", "replace"), follow_links=False)
 
 
-def _stored_pictures(record: ResultRecord) -> tuple[tuple[str, str], ...]:
+def _stored_thumbnails(record: ResultRecord) -> tuple[tuple[str, str], ...]:
     """Return thumbnails of a photograph and its overlay from an earlier run.
 
     Files that cannot be decoded are omitted.
@@ -111,13 +111,13 @@ def _stored_pictures(record: ResultRecord) -> tuple[tuple[str, str], ...]:
         files["photograph"] = Path(record.source)
     if record.files is not UNSET and record.files.overlay is not UNSET:
         files["overlay"] = Path(record.files.overlay)
-    pictures: list[tuple[str, str]] = []
+    thumbnails: list[tuple[str, str]] = []
     for label, file in files.items():
         try:
-            pictures.append((label, encode_thumbnail(read_photo(file), _THUMBNAIL_SIDE)))
+            thumbnails.append((label, encode_thumbnail(read_photo(file), _THUMBNAIL_SIDE)))
         except PhotoError:  # for example, a DICOM file
             continue
-    return tuple(pictures)
+    return tuple(thumbnails)
 
 
 def _mark(records: Sequence[ResultRecord]) -> str:

@@ -111,6 +111,7 @@ def _encode_part(
     if part == "dicom_sc":
         overlay = segmentation.overlay(options.overlay_style, options.overlay_opacity)
         jpeg, (height, width) = encode_jpeg(overlay), overlay.shape[:2]
+        del overlay  # reduces the peak memory
         return encode_dicom(build_overlay(source, jpeg, (height, width)), texts)
     eye = None if records[0].eye is UNSET else records[0].eye
     return encode_dicom(build_report(source, _reported_fields(records), eye), texts)

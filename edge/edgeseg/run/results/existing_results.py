@@ -65,7 +65,7 @@ class ExistingResults:
             provenance: digests of this run; None if they are unknown.
 
         Raises:
-            PhotoError: a file is a link that may not be followed, belongs to another photograph, or
+            PhotoError: A file is a link that may not be followed, belongs to another photograph, or
                 was not written by edgeseg.
         """
         for file in files:

@@ -14,11 +14,11 @@ from edgeseg.measures.values import FieldMeasures
 from edgeseg.run.results.columns import columns, flatten_record
 from edgeseg.run.results.record import IDENTIFIERS, ResultRecord
 from edgeseg.run.results.stored_rows import (
-    PictureIndex,
-    PictureKey,
+    ImageIndex,
+    ImageKey,
     Row,
     StoredTable,
-    picture_key,
+    image_key,
     read_table,
 )
 from edgeseg.system.csv_cells import protect_cell
@@ -36,7 +36,7 @@ class MeasuresTable:
 
     Each row is written as soon as its record is complete. Therefore the table of a stream is up to
     date, and the rows of an interrupted run are complete. Rows of earlier runs are kept. If a
-    picture is processed again, the new rows replace the earlier rows of the picture at the same
+    image is processed again, the new rows replace the earlier rows of the image at the same
     position. Columns in micrometres are included if the size of a pixel is known. Anatomical names
     of the quadrants are included if the eye is known. An option, a photograph (such as a DICOM
     file) or an earlier run can provide them.
@@ -69,11 +69,11 @@ class MeasuresTable:
         self._write(stored.rows)
 
     def add(self, records: Sequence[ResultRecord], is_stream: bool = False) -> None:
-        """Write the rows of one picture.
+        """Write the rows of one image.
 
         Args:
-            records: records of the picture.
-            is_stream: whether the picture is a frame of a stream. Such a frame is added only once,
+            records: records of the image.
+            is_stream: whether the image is a frame of a stream. Such a frame is added only once,
                 so that its rows need not be indexed.
 
         Raises:
@@ -82,7 +82,7 @@ class MeasuresTable:
         self._add_columns(records)
         rows = [self._row(record) for record in records]
         lines = [self._line(row) for row in rows]
-        earlier = self._index.pop_picture(rows)
+        earlier = self._index.pop_image(rows)
         if not is_stream:
             for row, line in zip(rows, lines, strict=True):
                 self._index.add(row, line)
@@ -111,16 +111,16 @@ class MeasuresTable:
         write_atomically(self.file, "".join(lines).encode(), follow_links=False)
 
     def _index_rows(self, rows: Iterable[Row]) -> None:
-        self._index = PictureIndex()
+        self._index = ImageIndex()
         for row in rows:
             self._index.add(row, self._line(row))
 
-    def _replace(self, keys: Collection[PictureKey], rows: Sequence[Row]) -> None:
-        """Write the table again and replace the rows of some pictures with new rows."""
+    def _replace(self, keys: Collection[ImageKey], rows: Sequence[Row]) -> None:
+        """Write the table again and replace the rows of some images with new rows."""
         stored = self._read().rows
-        kept = [row for row in stored if picture_key(row) not in keys]
+        kept = [row for row in stored if image_key(row) not in keys]
         start = 0
-        while start < len(stored) and picture_key(stored[start]) not in keys:
+        while start < len(stored) and image_key(stored[start]) not in keys:
             start += 1
         self._write([*kept[:start], *rows, *kept[start:]])
 

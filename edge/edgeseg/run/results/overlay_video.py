@@ -46,11 +46,11 @@ class OverlayVideo:
         self._size = (0, 0)
         self._previous: datetime | None = None
 
-    def write(self, picture: Photo, time: datetime) -> None:
-        """Append a picture.
+    def write(self, frame: Photo, time: datetime) -> None:
+        """Append a frame.
 
         Args:
-            picture: (H, W, 3) uint8 RGB; resized to the size of the first picture.
+            frame: (H, W, 3) uint8 RGB; resized to the size of the first frame.
             time: time at which the frame was received.
 
         Raises:
@@ -58,12 +58,12 @@ class OverlayVideo:
         """
         self.check_free_space()
         if self.writer is None:
-            self.writer = self._open_writer(picture)
-        if picture.shape[1::-1] != self._size:
-            picture = np.asarray(
-                cv2.resize(picture, self._size, interpolation=cv2.INTER_AREA), np.uint8
+            self.writer = self._open_writer(frame)
+        if frame.shape[1::-1] != self._size:
+            frame = np.asarray(
+                cv2.resize(frame, self._size, interpolation=cv2.INTER_AREA), np.uint8
             )
-        image = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+        image = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
         for _ in range(self._count_copies(time)):
             self.writer.write(image)
             self.frames += 1
@@ -107,10 +107,10 @@ class OverlayVideo:
             return 1
         return max(1, round(min((time - previous).total_seconds(), _MAX_PAUSE_S) * self.fps))
 
-    def _open_writer(self, picture: Photo) -> cv2.VideoWriter:
-        scale = min(1.0, _MAX_SIDE / max(picture.shape[:2]))
+    def _open_writer(self, frame: Photo) -> cv2.VideoWriter:
+        scale = min(1.0, _MAX_SIDE / max(frame.shape[:2]))
         # Most codecs require an even width and height.
-        width, height = (max(2, int(side * scale) // 2 * 2) for side in picture.shape[1::-1])
+        width, height = (max(2, int(side * scale) // 2 * 2) for side in frame.shape[1::-1])
         self._size = (width, height)
         os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
         silence_opencv()

@@ -52,7 +52,7 @@ class Provenance(NamedTuple):
 
 
 def record_text(records: Sequence[ResultRecord]) -> dict[str, str]:
-    """Return the records of a picture as PNG text, without times and paths.
+    """Return the records of an image as PNG text, without times and paths.
 
     PNG text is Latin-1. Each byte of the UTF-8 text is stored as one character.
     """

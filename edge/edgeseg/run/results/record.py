@@ -16,6 +16,7 @@ from edgeseg.measures.eye import Eye
 from edgeseg.measures.spacing import SpacingSource, SpacingStatus
 from edgeseg.measures.values import FieldMeasures, MeasuresStatus
 from edgeseg.models.card import Precision
+from edgeseg.quality.frame_quality import QualityReason
 from edgeseg.system.decoding import prepare_decoding
 
 SCHEMA_VERSION = 1
@@ -71,19 +72,6 @@ IDENTIFIERS = ("patient_id", "study_instance_uid", "series_instance_uid")
 """Columns that are included only on request and are never stored in result files."""
 
 EyeSource: TypeAlias = Literal["option", "manifest", "dicom"]
-
-QualityReason: TypeAlias = Literal[
-    "no_fundus",
-    "blurred",
-    "dark",
-    "overexposed",
-    "hazy",
-    "small",
-    "cropped",
-    "unusual_colours",
-    "not_a_colour_photograph",
-]
-
 
 Count: TypeAlias = Annotated[int, Meta(ge=0)]
 Positive: TypeAlias = Annotated[int, Meta(ge=1)]

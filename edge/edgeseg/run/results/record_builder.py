@@ -1,4 +1,4 @@
-"""Creation of the records of a picture."""
+"""Creation of the records of an image."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -48,19 +48,19 @@ class RecordBuilder:
         }
 
     def failed(self, frame: Frame, code: Code, message: str) -> ResultRecord:
-        """Return the record of a picture that could not be decoded."""
+        """Return the record of an image that could not be decoded."""
         return self._record(frame, status="failed", reasons=(code,), message=message)
 
     def without_field(
         self, frame: Frame, size: tuple[int, int], message: str, repeats: int
     ) -> ResultRecord:
-        """Return the record of a picture without a retina.
+        """Return the record of an image without a retina.
 
         The status is `skipped` in a stream, and otherwise `failed`.
 
         Args:
-            frame: picture.
-            size: (height, width) of the picture in pixels.
+            frame: image.
+            size: (height, width) of the image in pixels.
             message: description of the problem.
             repeats: number of identical frames directly before this frame.
         """
@@ -81,10 +81,10 @@ class RecordBuilder:
         """Return the record of a segmented field of view whose quality was assessed.
 
         Args:
-            frame: picture.
+            frame: image.
             result: vessels of the field.
             index: number of the field, from 1.
-            count: number of fields in the picture.
+            count: number of fields in the image.
             repeats: number of identical frames directly before this frame.
         """
         assert result.quality is not None
@@ -178,7 +178,7 @@ def _field_values(
 def with_files(
     record: ResultRecord, files: Mapping[str, Path], timings_ms: Mapping[str, float]
 ) -> ResultRecord:
-    """Add the files of the picture and the time per stage to a record."""
+    """Add the files of the image and the time per stage to a record."""
     rounded = {stage: round(ms, 3) for stage, ms in timings_ms.items()}
     if not files:
         return msgspec.structs.replace(record, timings_ms=rounded)

@@ -47,11 +47,11 @@ def print_scale_warning(count: int) -> None:
     """Print a warning if the size of a pixel could not be used.
 
     Args:
-        count: number of pictures whose pixel size could not be used.
+        count: number of images whose pixel size could not be used.
     """
     if count:
         print_message(
-            f"{plural(count, 'picture')} without values in micrometres: with this pixel size, the "
+            f"{plural(count, 'image')} without values in micrometres: with this pixel size, the "
             "field of view would not be 3 to 40 mm wide, or the pixels are not square. Check "
             "--um-per-px."
         )
@@ -176,7 +176,7 @@ class Reporter:
 
 
 def result_line(records: Sequence[ResultRecord]) -> str:
-    """Return the escaped console line of a picture: files, time and vessel density."""
+    """Return the escaped console line of an image: files, time and vessel density."""
     first = records[0]
     details: list[str] = []
     if first.timings_ms is not UNSET:

@@ -12,8 +12,8 @@ from edgeseg.system.regular_files import open_regular_file
 Row: TypeAlias = dict[str, str]
 """Row of a table: text of each cell by the name of its column."""
 
-PictureKey: TypeAlias = tuple[str, str]
-"""Key of a picture: source and frame."""
+ImageKey: TypeAlias = tuple[str, str]
+"""Key of an image: source and frame."""
 
 
 class StoredTable(NamedTuple):
@@ -59,39 +59,39 @@ def read_table(file: Path, known: Collection[str]) -> StoredTable:
     return StoredTable(names, rows)
 
 
-def picture_key(row: Mapping[str, str]) -> PictureKey:
+def image_key(row: Mapping[str, str]) -> ImageKey:
     """Return the source and frame of a row."""
     return row["source"], row["frame"]
 
 
-class PictureIndex:
-    """Lines of each picture in a table, indexed by the picture's key and by its mask."""
+class ImageIndex:
+    """Lines of each image in a table, indexed by the image's key and by its mask."""
 
     def __init__(self) -> None:
-        self._lines: dict[PictureKey, str] = {}
-        self._masks: dict[str, PictureKey] = {}
+        self._lines: dict[ImageKey, str] = {}
+        self._masks: dict[str, ImageKey] = {}
 
     def add(self, row: Row, line: str) -> None:
         """Add a row with its line in the file."""
-        key = picture_key(row)
+        key = image_key(row)
         self._lines[key] = self._lines.get(key, "") + line
         if row.get("files_mask"):
             self._masks[row["files_mask"]] = key
 
-    def pop_picture(self, rows: Sequence[Row]) -> dict[PictureKey, str]:
-        """Remove and return the stored lines of a picture.
+    def pop_image(self, rows: Sequence[Row]) -> dict[ImageKey, str]:
+        """Remove and return the stored lines of an image.
 
         Args:
-            rows: new rows of the picture.
+            rows: new rows of the image.
         """
-        keys = [picture_key(row) for row in rows]
+        keys = [image_key(row) for row in rows]
         for row in rows:
             mask = row.get("files_mask", "")
             if mask in self._masks:
                 keys.append(self._masks[mask])
         return {key: self._lines.pop(key) for key in dict.fromkeys(keys) if key in self._lines}
 
-    def pop_source(self, source: str) -> dict[PictureKey, str]:
+    def pop_source(self, source: str) -> dict[ImageKey, str]:
         """Remove and return the stored lines of all frames of a source."""
         keys = [key for key in self._lines if key[0] == source]
         return {key: self._lines.pop(key) for key in keys}

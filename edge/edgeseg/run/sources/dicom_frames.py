@@ -39,9 +39,10 @@ def split_dicom(frame: Frame, data: bytes) -> Iterator[Frame]:
         yield _failed(frame, InvalidImageError(message, "too_large"))
         return
     load = partial(bytes, data)
+    estimate = partial(int, instance.required_bytes)
     for number in range(1, instance.layout.frames + 1):
         dicom = DicomFrame(instance, number)
-        described = replace(frame, load=load, dicom=dicom)
+        described = replace(frame, load=load, dicom=dicom, estimate_memory=estimate)
         if frame.spacing is None:
             described = replace(described, spacing=read_spacing(dicom))
         eye = read_eye(dicom)

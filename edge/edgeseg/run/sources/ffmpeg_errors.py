@@ -1,6 +1,6 @@
 """Counting of the errors that FFmpeg's decoders log.
 
-For a damaged video, FFmpeg returns pictures that are partly wrong. Only the log of FFmpeg shows the
+For a damaged video, FFmpeg returns images that are partly wrong. Only the log of FFmpeg shows the
 damage. OpenCV does not provide access to this log. Therefore this module registers a callback with
 the FFmpeg library that OpenCV has loaded.
 """

@@ -1,8 +1,8 @@
-"""Detection of frozen live sources, which return the same picture repeatedly.
+"""Detection of frozen live sources, which return the same image repeatedly.
 
-Because of sensor noise, two pictures of a live source are never identical unless the source is
+Because of sensor noise, two images of a live source are never identical unless the source is
 frozen. Frames of a video file are not checked, because codecs remove noise and may encode a
-repeated picture differently.
+repeated image differently.
 """
 
 import numpy as np

@@ -55,7 +55,7 @@ class MjpegFile:
         """Yield the JPEG bytes of each frame, or b"" if the previous frame is repeated.
 
         Raises:
-            OSError: the file cannot be read.
+            OSError: The file cannot be read.
         """
         with open_regular_file(self.path) as file:
             if self.frames_start is None:
@@ -96,7 +96,7 @@ def open_mjpeg(path: Path) -> MjpegFile | None:
     """Return the frames of a Motion JPEG file, or None if it is another kind of video.
 
     Raises:
-        OSError: the file cannot be read, or is not a regular file.
+        OSError: The file cannot be read, or is not a regular file.
     """
     with open_regular_file(path) as file:
         beginning = file.read(_MAX_HEADER_BYTES)

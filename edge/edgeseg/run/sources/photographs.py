@@ -14,6 +14,8 @@ from edgeseg.system.names import name_key
 from edgeseg.system.regular_files import open_regular_file
 from edgeseg.system.signals import StopRequest
 
+_LARGE_FILE_BYTES = 64 << 20
+
 
 class Photographs:
     """Source of the photographs among the inputs.
@@ -35,8 +37,8 @@ class Photographs:
         """Number of photographs, including the pages of the TIFF files read so far."""
         return len(self.inputs) + self._further_pages
 
-    def frames(self, stop: StopRequest) -> Iterator[Frame]:
-        """Yield each photograph.
+    def frames(self, stop: StopRequest) -> Iterator[Frame | None]:
+        """Yield each photograph, and None before a large file with pages.
 
         TIFF and DICOM files are read before their frames are yielded. Other files are read when the
         frame is loaded.
@@ -44,10 +46,17 @@ class Photographs:
         for photograph in self.inputs:
             if stop.asked:
                 return
-            frame = Frame(photograph.name, photograph.stem, photograph.read_bytes)
+            frame = Frame(
+                photograph.name,
+                photograph.stem,
+                photograph.read_bytes,
+                estimate_memory=photograph.estimate_memory,
+            )
             if photograph.path is None or not _has_pages(photograph.path):
                 yield frame
                 continue
+            if _is_large(photograph.path):
+                yield None  # other photographs are finished before this file is read
             for number, page in enumerate(split_pages(frame)):
                 if stop.asked:
                     return
@@ -62,6 +71,13 @@ class Photographs:
             number += 1
             stem = f"{page.stem}_{number}"
         return replace(page, stem=stem)
+
+
+def _is_large(path: Path) -> bool:
+    try:
+        return path.stat().st_size > _LARGE_FILE_BYTES
+    except OSError:  # this error is reported when the frame is loaded
+        return False
 
 
 def _has_pages(path: Path) -> bool:

@@ -7,11 +7,11 @@ import { handleKeys } from "./keys.js";
 import { markSelected, updateEntry } from "./list.js";
 import { measuringForm } from "./measuring.js";
 import { addFiles, events, photographs, resume, setMaxBytes } from "./photographs.js";
-import { decodePicture, thresholdPicture } from "./picture.js";
+import { decodeSegmentation, thresholdSegmentation } from "./segmentation.js";
 import { printSheets, printWithoutButton } from "./printing.js";
 import { describeFields, describeMeasures, setDefinitions } from "./results.js";
 import { element, STATES, thresholdText } from "./text.js";
-import { changeLook, fit, showMask, showPicture, zoom } from "./viewer.js";
+import { changeLook, fit, showMask, showSegmentation, zoom } from "./viewer.js";
 
 const RECONNECT_MS = 3000;
 const byId = (id) => document.getElementById(id);
@@ -19,7 +19,7 @@ const byId = (id) => document.getElementById(id);
 let model = null;
 let selected = null;
 let thresholdFrame = 0;
-// the selected photograph after decoding: {photograph, picture, mask, densities}
+// the selected photograph after decoding: {photograph, segmentation, mask, densities}
 export let current = null;
 
 async function start() {
@@ -48,18 +48,18 @@ async function select(photograph) {
     showNotice(photograph);
     if (photograph.state !== "done") {
         current = null;
-        showPicture(null, "");
+        showSegmentation(null, "");
         changeLook({});
         byId("results").replaceChildren(
             element("p", { class: "muted placeholder", text: "Results appear here." }),
         );
         return;
     }
-    const picture = await decodePicture(photograph.answer);
+    const segmentation = await decodeSegmentation(photograph.answer);
     if (selected !== photograph) return;
-    current?.picture.image.close();
-    current = { photograph, picture };
-    showPicture(picture, photograph.name);
+    current?.segmentation.image.close();
+    current = { photograph, segmentation };
+    showSegmentation(segmentation, photograph.name);
     makeResults(photograph);
     applyThreshold(photograph.threshold);
     announce(`${photograph.name}, ${photographs.indexOf(photograph) + 1} of ${photographs.length}`);
@@ -68,7 +68,7 @@ async function select(photograph) {
 function applyThreshold(threshold) {
     if (!current) return;
     current.photograph.threshold = threshold;
-    Object.assign(current, thresholdPicture(current.picture, threshold));
+    Object.assign(current, thresholdSegmentation(current.segmentation, threshold));
     showMask(current.mask);
     byId("threshold").value = threshold;
     byId("threshold-value").textContent = thresholdText(threshold);

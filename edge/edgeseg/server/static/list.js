@@ -9,7 +9,7 @@ const entries = new Map(); // photograph -> its parts
 
 export function updateEntry(photograph, onSelect) {
     if (!entries.has(photograph)) entries.set(photograph, addEntry(photograph, onSelect));
-    const { button, picture, state, progress } = entries.get(photograph);
+    const { button, thumbnail, state, progress } = entries.get(photograph);
     button.dataset.state = photograph.state;
     button.classList.toggle("low-quality", Boolean(photograph.lowQuality));
     state.textContent =
@@ -17,9 +17,9 @@ export function updateEntry(photograph, onSelect) {
     progress.hidden = !["uploading", "segmenting"].includes(photograph.state);
     if (photograph.state === "segmenting") progress.removeAttribute("value");
     else progress.value = photograph.progress;
-    if (photograph.thumbnail && picture.hidden) {
-        picture.src = photograph.thumbnail;
-        picture.hidden = false;
+    if (photograph.thumbnail && thumbnail.hidden) {
+        thumbnail.src = photograph.thumbnail;
+        thumbnail.hidden = false;
     }
     showCount();
 }
@@ -33,7 +33,7 @@ export function markSelected(selected) {
 }
 
 function addEntry(photograph, onSelect) {
-    const picture = element("img", { alt: "", hidden: "" });
+    const thumbnail = element("img", { alt: "", hidden: "" });
     const state = element("span", { class: "state" });
     const progress = element("progress", {
         max: 1,
@@ -48,12 +48,12 @@ function addEntry(photograph, onSelect) {
     const button = element(
         "button",
         { type: "button", class: "entry" },
-        element("span", { class: "thumbnail" }, picture),
+        element("span", { class: "thumbnail" }, thumbnail),
         words,
     );
     button.addEventListener("click", () => onSelect(photograph));
     list.append(element("li", {}, button, progress));
-    return { button, picture, state, progress };
+    return { button, thumbnail, state, progress };
 }
 
 function stateText(photograph) {

@@ -1,7 +1,7 @@
 // The photographs of this session: queue, uploads and states.
 
 import { postPhotograph } from "./api.js";
-import { decodePicture } from "./picture.js";
+import { decodeSegmentation } from "./segmentation.js";
 
 const MAX_UPLOADS = 2; // simultaneous uploads; other photographs wait in `waiting`
 const THUMBNAIL_SIDE = 96;
@@ -35,7 +35,7 @@ export function change(photograph, values) {
 }
 
 function add(file, frame) {
-    const name = frame === 1 ? file.name : `${file.name}, picture ${frame}`;
+    const name = frame === 1 ? file.name : `${file.name}, image ${frame}`;
     const photograph = {
         id: nextId++,
         file,
@@ -86,19 +86,19 @@ async function segment(photograph) {
     onProgress(0);
     try {
         const query = { measures: true, frame: photograph.frame };
-        const answer = await postPhotograph("/page/picture", query, photograph.file, onProgress);
-        const picture = await decodePicture(answer);
-        addFurtherFrames(photograph, picture.frameCount);
+        const answer = await postPhotograph("/page/image", query, photograph.file, onProgress);
+        const segmentation = await decodeSegmentation(answer);
+        addFurtherFrames(photograph, segmentation.frameCount);
         change(photograph, {
             state: "done",
             answer,
-            records: picture.records,
-            threshold: picture.defaultThreshold,
-            defaultThreshold: picture.defaultThreshold,
-            lowQuality: picture.records.some((record) => record.quality?.ungradable),
-            thumbnail: await makeThumbnail(picture.image),
+            records: segmentation.records,
+            threshold: segmentation.defaultThreshold,
+            defaultThreshold: segmentation.defaultThreshold,
+            lowQuality: segmentation.records.some((record) => record.quality?.ungradable),
+            thumbnail: await makeThumbnail(segmentation.image),
         });
-        picture.image.close();
+        segmentation.image.close();
     } catch (failure) {
         await onFailure(photograph, failure);
     }

@@ -1,20 +1,20 @@
 // Print: one sheet per photograph.
 
-import { decodePicture, thresholdPicture } from "./picture.js";
+import { decodeSegmentation, thresholdSegmentation } from "./segmentation.js";
 import { describeFields, describeMeasures } from "./results.js";
 import { element, thresholdText } from "./text.js";
 import { drawSheet } from "./viewer.js";
 
-const SHEET_SIDE = 1400; // pixels of each picture
+const SHEET_SIDE = 1400; // pixels of each image
 const sheets = document.getElementById("sheets");
 
 // Print these photographs.
 export async function printSheets(photographs, model) {
     const made = [];
     for (const photograph of photographs) {
-        const picture = await decodePicture(photograph.answer);
-        made.push(makeSheet(photograph, picture, model));
-        picture.image.close();
+        const segmentation = await decodeSegmentation(photograph.answer);
+        made.push(makeSheet(photograph, segmentation, model));
+        segmentation.image.close();
     }
     sheets.replaceChildren(...made);
     window.print();
@@ -25,23 +25,23 @@ export function printWithoutButton(getCurrent) {
     addEventListener("beforeprint", () => {
         const current = getCurrent();
         if (!sheets.hasChildNodes() && current)
-            sheets.append(makeSheet(current.photograph, current.picture, current.model));
+            sheets.append(makeSheet(current.photograph, current.segmentation, current.model));
     });
     addEventListener("afterprint", () => sheets.replaceChildren());
 }
 
-function makeSheet(photograph, picture, model) {
-    const { mask, densities } = thresholdPicture(picture, photograph.threshold);
-    const pictures = [false, true].map((withVessels) => {
+function makeSheet(photograph, segmentation, model) {
+    const { mask, densities } = thresholdSegmentation(segmentation, photograph.threshold);
+    const canvases = [false, true].map((withVessels) => {
         const canvas = document.createElement("canvas");
-        drawSheet(canvas, picture, mask, SHEET_SIDE, withVessels);
+        drawSheet(canvas, segmentation, mask, SHEET_SIDE, withVessels);
         return canvas;
     });
     return element(
         "article",
         { class: "sheet" },
         element("h2", { text: photograph.name }),
-        element("div", { class: "sheet-pictures" }, ...pictures),
+        element("div", { class: "sheet-images" }, ...canvases),
         element("div", { class: "sheet-fields" }, ...describeFields(photograph.records, densities)),
         element(
             "div",

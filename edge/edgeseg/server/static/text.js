@@ -6,7 +6,7 @@ export const QUALITY_REASONS = {
     dark: "too dark",
     overexposed: "overexposed",
     hazy: "hazy: the contrast is low",
-    small: "the retina is too small in the picture",
+    small: "the retina is too small in the image",
     cropped: "a large part of the retina is cut off",
     unusual_colours: "unusual colours, such as swapped channels",
     not_a_colour_photograph: "not a colour photograph",
@@ -14,7 +14,7 @@ export const QUALITY_REASONS = {
 
 export const MEASURES_STATUSES = {
     no_vessels: "The mask is empty.",
-    not_vessels: "Not measured, because more than half of the field of view is marked.",
+    not_vessels: "Not measured, because the marked pixels cannot be vessels.",
     ungradable: "Not measured, because the image quality is too low.",
     field_too_small: "Not measured, because the field of view is too small.",
 };

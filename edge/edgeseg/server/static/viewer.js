@@ -6,16 +6,16 @@ const MAX_SCALE = 40;
 const panes = [document.getElementById("pane-left"), document.getElementById("pane-right")];
 const look = { view: "overlay", opacity: 0.6, colour: "#40ff80", overlayVisible: true };
 
-let shown = null; // {picture, name, mask, marks}
+let shown = null; // {segmentation, name, mask, marks}
 // scale in CSS pixels per pixel of the photograph, centre in the photograph
 let camera = { scale: 1, x: 0, y: 0 };
 let isFitted = true;
 let drawRequested = false;
 
-export function showPicture(picture, name) {
-    const isOther = shown?.picture !== picture;
-    shown = picture && {
-        picture,
+export function showSegmentation(segmentation, name) {
+    const isOther = shown?.segmentation !== segmentation;
+    shown = segmentation && {
+        segmentation,
         name,
         mask: document.createElement("canvas"),
         marks: document.createElement("canvas"),
@@ -25,7 +25,7 @@ export function showPicture(picture, name) {
 
 // Set the mask: one byte of 0 or 1 per pixel.
 export function showMask(mask) {
-    paintMask(shown.mask, mask, shown.picture);
+    paintMask(shown.mask, mask, shown.segmentation);
     paintMarks();
     requestDraw();
 }
@@ -45,7 +45,7 @@ export function currentLook() {
 export function fit() {
     isFitted = true;
     if (!shown) return;
-    const { width, height } = shown.picture;
+    const { width, height } = shown.segmentation;
     const { clientWidth, clientHeight } = panes[0];
     camera = {
         scale: Math.min(clientWidth / width, clientHeight / height),
@@ -60,8 +60,8 @@ export function zoom(factor, point = null) {
     if (!shown) return;
     const { clientWidth, clientHeight } = panes[0];
     const [dx, dy] = point ? [point.x - clientWidth / 2, point.y - clientHeight / 2] : [0, 0];
-    const smallest =
-        Math.min(clientWidth / shown.picture.width, clientHeight / shown.picture.height) / 2;
+    const { width, height } = shown.segmentation;
+    const smallest = Math.min(clientWidth / width, clientHeight / height) / 2;
     const scale = Math.min(MAX_SCALE, Math.max(smallest, camera.scale * factor));
     camera.x += dx / camera.scale - dx / scale;
     camera.y += dy / camera.scale - dy / scale;
@@ -79,16 +79,16 @@ export function move(dx, dy) {
     requestDraw();
 }
 
-// Draw a picture with its vessels on another canvas, for print.
-export function drawSheet(canvas, picture, mask, side, withVessels) {
-    const scale = Math.min(1, side / Math.max(picture.width, picture.height));
-    canvas.width = Math.round(picture.width * scale);
-    canvas.height = Math.round(picture.height * scale);
+// Draw an image with its vessels on another canvas, for print.
+export function drawSheet(canvas, segmentation, mask, side, withVessels) {
+    const scale = Math.min(1, side / Math.max(segmentation.width, segmentation.height));
+    canvas.width = Math.round(segmentation.width * scale);
+    canvas.height = Math.round(segmentation.height * scale);
     const context = canvas.getContext("2d");
-    context.drawImage(picture.image, 0, 0, canvas.width, canvas.height);
+    context.drawImage(segmentation.image, 0, 0, canvas.width, canvas.height);
     if (!withVessels) return;
     const marks = document.createElement("canvas");
-    paintMask(marks, mask, picture);
+    paintMask(marks, mask, segmentation);
     tint(marks, look.colour);
     context.globalAlpha = Math.max(0.6, look.opacity);
     context.drawImage(marks, 0, 0, canvas.width, canvas.height);
@@ -96,19 +96,19 @@ export function drawSheet(canvas, picture, mask, side, withVessels) {
 
 function keepInside() {
     if (!shown) return;
-    camera.x = Math.min(shown.picture.width, Math.max(0, camera.x));
-    camera.y = Math.min(shown.picture.height, Math.max(0, camera.y));
+    camera.x = Math.min(shown.segmentation.width, Math.max(0, camera.x));
+    camera.y = Math.min(shown.segmentation.height, Math.max(0, camera.y));
 }
 
-function paintMask(canvas, mask, picture) {
-    const step = Math.ceil(Math.max(picture.width, picture.height) / MAX_MASK_SIDE);
-    canvas.width = Math.floor(picture.width / step);
-    canvas.height = Math.floor(picture.height / step);
+function paintMask(canvas, mask, segmentation) {
+    const step = Math.ceil(Math.max(segmentation.width, segmentation.height) / MAX_MASK_SIDE);
+    canvas.width = Math.floor(segmentation.width / step);
+    canvas.height = Math.floor(segmentation.height / step);
     const pixels = new ImageData(canvas.width, canvas.height);
     const words = new Uint32Array(pixels.data.buffer);
     let index = 0;
     for (let y = 0; y < canvas.height; y++) {
-        let source = y * step * picture.width;
+        let source = y * step * segmentation.width;
         for (let x = 0; x < canvas.width; x++, index++, source += step)
             words[index] = mask[source] ? 0xffffffff : 0;
     }
@@ -152,7 +152,7 @@ function drawPane(canvas, kind) {
     canvas.setAttribute("aria-label", shown ? `${shown.name}: ${kind}` : "no photograph");
     if (!shown) return;
     const context = canvas.getContext("2d");
-    const { width, height, image } = shown.picture;
+    const { width, height, image } = shown.segmentation;
     const scale = camera.scale * ratio;
     context.setTransform(
         scale,

@@ -27,8 +27,8 @@ def name_id(value: str | bytes) -> str:
     return value if isinstance(value, str) else ""
 
 
-def encode(suffix: str, picture: MatLike) -> bytes:
-    return bytes(cv2.imencode(suffix, picture)[1])
+def encode(suffix: str, image: MatLike) -> bytes:
+    return bytes(cv2.imencode(suffix, image)[1])
 
 
 def list_names(folder: Path, recursive: bool = False) -> list[str]:
@@ -62,7 +62,7 @@ def test_scan_returns_natural_order(tmp_path: Path) -> None:
         ("a.heic", HEIC),
         ("IMG_1", HEIC),
         ("a.dcm", DICOM),
-        ("damaged.png", b"not a picture"),
+        ("damaged.png", b"not an image"),
         ("empty.jpg", b""),
     ],
     ids=name_id,
@@ -74,13 +74,13 @@ def test_scan_recognizes_photograph_with_any_suffix(tmp_path: Path, name: str, d
 
 @pytest.mark.parametrize("first_row", [0, 190, 340])
 def test_scan_recognizes_jpeg_with_colour_in_any_part(tmp_path: Path, first_row: int) -> None:
-    picture = np.zeros((400, 400, 3), np.uint8)
-    picture[:, 100:300] = 255  # without its colour, the picture is a mask
-    picture[first_row:, 100:300] = (0, 160, 255)
-    (tmp_path / "eye.jpg").write_bytes(encode(".jpg", picture))
+    image = np.zeros((400, 400, 3), np.uint8)
+    image[:, 100:300] = 255  # without its colour, the image is a mask
+    image[first_row:, 100:300] = (0, 160, 255)
+    (tmp_path / "eye.jpg").write_bytes(encode(".jpg", image))
     assert list_names(tmp_path) == ["eye.jpg"]
-    picture[first_row:, 100:300] = 255
-    (tmp_path / "eye.jpg").write_bytes(encode(".jpg", picture))
+    image[first_row:, 100:300] = 255
+    (tmp_path / "eye.jpg").write_bytes(encode(".jpg", image))
     assert list_names(tmp_path) == []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -28,7 +29,7 @@ def test_contact_sheet_page_contains_thumbnails_figures_and_escaped_names(tmp_pa
     name = "<script>alert('eye & \"two\"')</script>.png"
     records = result.records(name)
     sheet = ContactSheet(tmp_path)
-    sheet.add_pictures(name, 1, result.photo, result.mask)
+    sheet.add_thumbnails(name, 1, result.photo, result.mask)
     sheet.add_records(records)
     failed = RecordBuilder(segmenter).failed(
         Frame("b.png", "b", bytes), "undecodable", "b.png: <b>"
@@ -43,36 +44,23 @@ def test_contact_sheet_page_contains_thumbnails_figures_and_escaped_names(tmp_pa
     assert page.count("<section") == 2
     assert 'class="card failed"' in page
     assert not re.search(r'(?:src|href)="(?!data:)', page)
-    pictures = re.findall(r"base64,([^\"]+)", page)
+    thumbnails = re.findall(r"base64,([^\"]+)", page)
     shapes = []
-    for picture in pictures:
-        data = np.frombuffer(base64.b64decode(picture), np.uint8)
+    for thumbnail in thumbnails:
+        data = np.frombuffer(base64.b64decode(thumbnail), np.uint8)
         image = cv2.imdecode(data, cv2.IMREAD_COLOR)
         assert image is not None
         shapes.append(image.shape)
     assert shapes == [(400, 400, 3)] * 2
 
 
-def test_contact_sheet_shows_photograph_and_overlay_of_a_reused_result(tmp_path: Path) -> None:
+def test_contact_sheet_shows_photograph_and_overlay_of_a_reused_result(
+    tmp_path: Path, make_record: Callable[..., ResultRecord]
+) -> None:
     photo, overlay = tmp_path / "a.png", tmp_path / "a_overlay.png"
     for file in (photo, overlay):
         file.write_bytes(encode_png(generate_photo(5, 200).photo))
-    record = ResultRecord(
-        source=str(photo),
-        frame=1,
-        fov_index=0,
-        fov_count=0,
-        status="ok",
-        edgeseg_version="0.1.0",
-        model="default",
-        model_sha256="ab" * 32,
-        precision="int8",
-        runtime="onnxruntime",
-        provider="cpu",
-        threshold=0.5,
-        files=ResultFiles(overlay=str(overlay)),
-        reused=True,
-    )
+    record = make_record(source=str(photo), files=ResultFiles(overlay=str(overlay)), reused=True)
     sheet = ContactSheet(tmp_path)
     sheet.add_records((record,))
     sheet.write()

@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
-import msgspec
 import pytest
 
 from edgeseg.errors import UsageError
 from edgeseg.run.results.measures_table import MeasuresTable
-from edgeseg.run.results.record import Code, ResultFiles, ResultRecord
+from edgeseg.run.results.record import ResultFiles, ResultRecord
+
+RecordMaker: TypeAlias = Callable[..., ResultRecord]
 
 
-def make_record(*reasons: Code, source: str = "eye.png") -> ResultRecord:
-    return ResultRecord(
-        source=source,
-        frame=1,
-        fov_index=0,
-        fov_count=0,
-        status="failed" if reasons else "ok",
-        reasons=reasons,
-        edgeseg_version="0.1.0",
-        model="default",
-        model_sha256="ab" * 32,
-        precision="int8",
-        runtime="onnxruntime",
-        provider="cpu",
-        threshold=0.5,
-    )
-
-
-def test_measures_table_joins_lists_by_semicolons(tmp_path: Path) -> None:
+def test_measures_table_joins_lists_by_semicolons(tmp_path: Path, make_record: RecordMaker) -> None:
     table = MeasuresTable(tmp_path, micrometres=False, anatomical=False)
-    table.add((make_record(), make_record("ungradable", "several_fields")))
-    with table.file.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    table.add((make_record(), make_record(reasons=("ungradable", "several_fields"))))
+    rows = read_rows(table)
     assert [row["reasons"] for row in rows] == ["", "ungradable;several_fields"]
     assert [row["warnings"] for row in rows] == ["", ""]
 
@@ -49,34 +33,43 @@ def open_table(folder: Path, micrometres: bool = False) -> MeasuresTable:
     return MeasuresTable(folder, micrometres=micrometres, anatomical=False)
 
 
-def test_measures_table_keeps_rows_of_other_pictures(tmp_path: Path) -> None:
-    open_table(tmp_path).add((make_record(source="a"), make_record("ungradable", source="a")))
+def test_measures_table_keeps_rows_of_other_images(
+    tmp_path: Path, make_record: RecordMaker
+) -> None:
+    open_table(tmp_path).add(
+        (make_record(source="a"), make_record(source="a", reasons=("ungradable",)))
+    )
     open_table(tmp_path).add((make_record(source="b"),))
     table = open_table(tmp_path)
-    table.add((make_record("no_fundus", source="a"),))
+    table.add((make_record(source="a", reasons=("no_fundus",)),))
     found = [(row["source"], row["reasons"]) for row in read_rows(table)]
     assert found == [("a", "no_fundus"), ("b", "")]
 
 
-def test_measures_table_replaces_rows_of_the_same_mask(tmp_path: Path) -> None:
+def test_measures_table_replaces_rows_of_the_same_mask(
+    tmp_path: Path, make_record: RecordMaker
+) -> None:
     mask = ResultFiles(mask=str(tmp_path / "a_vessels.png"))
     for source in ("in/a.png", "./in/a.png"):
         table = open_table(tmp_path)
-        table.add((msgspec.structs.replace(make_record(source=source), files=mask),))
+        table.add((make_record(source=source, files=mask),))
     assert [row["source"] for row in read_rows(table)] == ["./in/a.png"]
 
 
-def test_measures_table_replaces_a_picture_that_is_processed_twice(tmp_path: Path) -> None:
+def test_measures_table_replaces_an_image_that_is_processed_twice(
+    tmp_path: Path, make_record: RecordMaker
+) -> None:
     table = open_table(tmp_path)
-    reasons: tuple[Code, ...] = ("ungradable", "no_fundus")
-    for reason in reasons:
-        table.add((make_record(reason, source="a"),))
+    for reason in ("ungradable", "no_fundus"):
+        table.add((make_record(source="a", reasons=(reason,)),))
         table.add((make_record(source="b"),))
     found = [(row["source"], row["reasons"]) for row in read_rows(table)]
     assert found == [("a", "no_fundus"), ("b", "")]
 
 
-def test_measures_table_is_unchanged_by_equal_rows(tmp_path: Path) -> None:
+def test_measures_table_is_unchanged_by_equal_rows(
+    tmp_path: Path, make_record: RecordMaker
+) -> None:
     sources = ("a", "b", "=c")
     table = open_table(tmp_path)
     for source in sources:
@@ -90,17 +83,21 @@ def test_measures_table_is_unchanged_by_equal_rows(tmp_path: Path) -> None:
     assert table.file.read_bytes() == before
 
 
-def test_measures_table_removes_all_frames_of_a_source(tmp_path: Path) -> None:
+def test_measures_table_removes_all_frames_of_a_source(
+    tmp_path: Path, make_record: RecordMaker
+) -> None:
     table = open_table(tmp_path)
     for frame in (1, 2):
-        table.add((msgspec.structs.replace(make_record(source="=v"), frame=frame),))
+        table.add((make_record(source="=v", frame=frame),))
     table.add((make_record(source="b"),))
     table = open_table(tmp_path)
     table.remove_source("=v")
     assert [row["source"] for row in read_rows(table)] == ["b"]
 
 
-def test_measures_table_adds_columns_to_earlier_rows(tmp_path: Path) -> None:
+def test_measures_table_adds_columns_to_earlier_rows(
+    tmp_path: Path, make_record: RecordMaker
+) -> None:
     open_table(tmp_path).add((make_record(source="a"),))
     open_table(tmp_path, micrometres=True).add((make_record(source="b"),))
     table = open_table(tmp_path)

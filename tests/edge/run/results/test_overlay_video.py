@@ -16,7 +16,7 @@ from edgeseg.errors import SystemSetupError
 from edgeseg.run.results.overlay_video import open_overlay_video
 from edgeseg.system.files import remove_stale_temporaries
 
-PICTURE = np.full((48, 64, 3), 90, np.uint8)
+FRAME = np.full((48, 64, 3), 90, np.uint8)
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
@@ -39,7 +39,7 @@ class FailingWriter:
 def test_overlay_video_appears_when_closed(tmp_path: Path) -> None:
     with open_overlay_video(tmp_path, "eye", 25.0, live=False) as video:
         for _ in range(5):
-            video.write(PICTURE, START)
+            video.write(FRAME, START)
         remove_stale_temporaries(tmp_path)  # as if another run wrote it
         (temporary,) = tmp_path.iterdir()
         assert temporary.name.startswith(".edgeseg-")
@@ -59,7 +59,7 @@ def test_overlay_video_is_kept_when_run_fails(tmp_path: Path) -> None:
         pytest.raises(ZeroDivisionError),
         open_overlay_video(tmp_path, "eye", 25.0, live=False) as video,
     ):
-        video.write(PICTURE, START)
+        video.write(FRAME, START)
         raise ZeroDivisionError
     assert [file.name for file in tmp_path.iterdir()] == [video.path.name]
     assert count_frames(video.path) == 1
@@ -73,9 +73,9 @@ def test_overlay_video_is_kept_when_disk_becomes_full(
         open_overlay_video(tmp_path, "eye", 25.0, live=False) as video,
     ):
         for _ in range(3):
-            video.write(PICTURE, START)
+            video.write(FRAME, START)
         monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
-        video.write(PICTURE, START)
+        video.write(FRAME, START)
     assert count_frames(video.path) == 3
 
 
@@ -123,7 +123,7 @@ def test_overlay_video_fails_when_opencv_cannot_write_any_format(
         pytest.raises(SystemSetupError, match="--no-overlay"),
         open_overlay_video(tmp_path, "eye", 25.0, live=False) as video,
     ):
-        video.write(PICTURE, START)
+        video.write(FRAME, START)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -139,7 +139,7 @@ def test_overlay_video_is_avi_when_opencv_cannot_write_mp4(
     create_writer.fourcc = opencv_writer.fourcc  # type: ignore[attr-defined]
     monkeypatch.setattr(cv2, "VideoWriter", create_writer)
     with open_overlay_video(tmp_path, "eye", 25.0, live=False) as video:
-        video.write(PICTURE, START)
+        video.write(FRAME, START)
     assert [file.name for file in tmp_path.iterdir()] == ["eye_overlay.avi"]
     assert count_frames(video.path) == 1
 
@@ -147,11 +147,11 @@ def test_overlay_video_is_avi_when_opencv_cannot_write_mp4(
 def test_live_overlay_video_shows_frame_until_next_arrived(tmp_path: Path) -> None:
     with open_overlay_video(tmp_path, "camera", 10.0, live=True) as video:
         for second in (0.0, 0.5, 0.51, 2.0):
-            video.write(PICTURE, START + timedelta(seconds=second))
+            video.write(FRAME, START + timedelta(seconds=second))
     assert count_frames(video.path) == 1 + 5 + 1 + 15
 
 
-def test_overlay_video_accepts_pictures_of_several_and_odd_sizes(tmp_path: Path) -> None:
+def test_overlay_video_accepts_frames_of_several_and_odd_sizes(tmp_path: Path) -> None:
     with open_overlay_video(tmp_path, "eye", 25.0, live=False) as video:
         for shape in ((49, 65, 3), (20, 30, 3)):
             video.write(np.zeros(shape, np.uint8), START)
@@ -165,7 +165,7 @@ def test_overlay_video_is_deleted_when_it_cannot_be_read_back(tmp_path: Path) ->
         open_overlay_video(tmp_path, "eye", 25.0, live=False) as video,
     ):
         for _ in range(3):
-            video.write(PICTURE, START)
+            video.write(FRAME, START)
         assert video.writer is not None
         video.writer.release()
         os.truncate(video.temporary, video.temporary.stat().st_size // 2)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import msgspec
 import numpy as np
@@ -20,32 +21,19 @@ from edgeseg.run.results.record import CODES, ResultFiles, ResultRecord, encode_
 DOCUMENT = Path(__file__).parents[4] / "docs" / "formats.md"
 
 
-def make_record(**values: Any) -> ResultRecord:
-    required: dict[str, Any] = {
-        "source": "eye.png",
-        "frame": 1,
-        "fov_index": 1,
-        "fov_count": 1,
-        "status": "ok",
-        "edgeseg_version": "0.1.0",
-        "model": "größe",
-        "model_sha256": "ab" * 32,
-        "precision": "int8",
-        "runtime": "onnxruntime",
-        "provider": "cpu",
-        "threshold": 0.4,
-    }
-    return ResultRecord(**(required | values))
+RecordMaker: TypeAlias = Callable[..., ResultRecord]
 
 
-def test_record_json_has_null_for_unknown_and_omits_unrequested_values() -> None:
+def test_record_json_has_null_for_unknown_and_omits_unrequested_values(
+    make_record: RecordMaker,
+) -> None:
     values = json.loads(encode_record(make_record()))
     assert values["vessel_density"] is None
     assert values["quality"] is None
     assert not {"position_s", "files", "reused", "dropped", "message"} & set(values)
 
 
-def test_record_json_passes_its_schema() -> None:
+def test_record_json_passes_its_schema(make_record: RecordMaker) -> None:
     fastjsonschema = pytest.importorskip(
         "fastjsonschema", reason="validating needs fastjsonschema (extra 'dev')"
     )
@@ -83,9 +71,11 @@ def test_quadrant_columns_are_those_of_the_field() -> None:
         assert parts < names
 
 
-def test_stored_records_are_read_back_without_paths_and_times(tmp_path: Path) -> None:
+def test_stored_records_are_read_back_without_paths_and_times(
+    tmp_path: Path, make_record: RecordMaker
+) -> None:
     mask: Photo = np.zeros((4, 4), np.uint8)
-    record = make_record(time="2026-01-01T00:00:00.000Z", timings_ms={"infer": 1.0})
+    record = make_record(model="größe", time="2026-01-01T00:00:00.000Z", timings_ms={"infer": 1.0})
     file = tmp_path / "eye_vessels.png"
     file.write_bytes(encode_png(mask, record_text((record, record))))
     stored = read_records(file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -10,27 +11,19 @@ from edgeseg.run.results.record import ResultFiles, ResultRecord
 from edgeseg.run.results.reporter import Reporter, print_message
 
 NAME = "::error::a\n\x1b]52;c;x\x07\u202e.png"
-RECORD = ResultRecord(
-    source=NAME,
-    frame=1,
-    fov_index=1,
-    fov_count=1,
-    status="ok",
-    edgeseg_version="0.1.0",
-    model="lean",
-    model_sha256="ab" * 32,
-    precision="int8",
-    runtime="onnxruntime",
-    provider="cpu",
-    threshold=0.4,
-    files=ResultFiles(mask=NAME),
-    message=f"{NAME}: two retinas",
-)
 
 
-def test_reporter_escapes_names_and_messages(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def record(make_record: Callable[..., ResultRecord]) -> ResultRecord:
+    """Record with control characters in its texts."""
+    return make_record(source=NAME, files=ResultFiles(mask=NAME), message=f"{NAME}: two retinas")
+
+
+def test_reporter_escapes_names_and_messages(
+    record: ResultRecord, capsys: pytest.CaptureFixture[str]
+) -> None:
     reporter = Reporter(NAME, stream=False, as_json=False)
-    reporter.report([RECORD])
+    reporter.report([record])
     print_message(f"{NAME}: cannot be read")
     captured = capsys.readouterr()
     for text in captured:
@@ -40,8 +33,10 @@ def test_reporter_escapes_names_and_messages(capsys: pytest.CaptureFixture[str])
     assert "\\x1b]52" in captured.out and "\\u202e" in captured.err
 
 
-def test_reporter_json_does_not_escape_names(capsys: pytest.CaptureFixture[str]) -> None:
-    Reporter(NAME, stream=False, as_json=True).report([RECORD])
+def test_reporter_json_does_not_escape_names(
+    record: ResultRecord, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Reporter(NAME, stream=False, as_json=True).report([record])
     (line,) = capsys.readouterr().out.splitlines()
     values = json.loads(line)
     assert (values["source"], values["files"]["mask"]) == (NAME, NAME)

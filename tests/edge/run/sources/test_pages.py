@@ -21,7 +21,7 @@ def write_tiff(path: Path, *sides: int) -> Path:
 
 def list_frames(*paths: Path) -> list[Frame]:
     source = Photographs(collect_inputs([str(path) for path in paths]).inputs)
-    frames = list(source.frames(StopRequest()))
+    frames = list(filter(None, source.frames(StopRequest())))
     assert source.total == len(frames)
     return frames
 

@@ -18,9 +18,9 @@ from edgeseg.system.signals import StopRequest
 
 
 def encode_jpeg(value: int, size: int = 32) -> bytes:
-    picture = np.full((size, size, 3), value, np.uint8)
-    picture[::3] = 255 - value
-    return bytes(cv2.imencode(".jpg", picture)[1])
+    image = np.full((size, size, 3), value, np.uint8)
+    image[::3] = 255 - value
+    return bytes(cv2.imencode(".jpg", image)[1])
 
 
 def open_bytes(monkeypatch: pytest.MonkeyPatch, data: bytes) -> StdinMjpeg | StdinPhotograph:

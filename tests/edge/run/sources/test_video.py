@@ -22,8 +22,8 @@ def write_video(file: Path, count: int, codec: str = "MJPG", noise: int = 0) -> 
         pytest.skip(f"OpenCV cannot write {codec} here")
     generator = np.random.default_rng(0)
     for number in range(count):
-        picture = 10 * number + generator.integers(0, noise + 1, (48, 64, 3))
-        writer.write(picture.astype(np.uint8))
+        image = 10 * number + generator.integers(0, noise + 1, (48, 64, 3))
+        writer.write(image.astype(np.uint8))
     writer.release()
 
 
@@ -120,8 +120,8 @@ def test_video_avi_chunk_with_wrong_size_keeps_other_frames(tmp_path: Path) -> N
 
 def test_video_avi_without_huffman_tables_is_read(tmp_path: Path) -> None:
     """Many cameras omit the standard tables."""
-    picture = np.random.default_rng(0).integers(0, 60, (48, 64, 3)).astype(np.uint8)
-    jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
+    image = np.random.default_rng(0).integers(0, 60, (48, 64, 3)).astype(np.uint8)
+    jpeg = cv2.imencode(".jpg", image)[1].tobytes()
     expected = decode_photo(jpeg)
     while (start := jpeg.find(b"\xff\xc4")) >= 0:
         length = int.from_bytes(jpeg[start + 2 : start + 4], "big")

@@ -1,7 +1,7 @@
-// A segmented picture: its decoded parts, and its mask at any threshold.
+// A segmented image: its decoded parts, and its mask at any threshold.
 
-// Decode the form of POST /page/picture.
-export async function decodePicture({ blob, type }) {
+// Decode the form of POST /page/image.
+export async function decodeSegmentation({ blob, type }) {
     const form = await new Response(blob, { headers: { "Content-Type": type } }).formData();
     const result = JSON.parse(await form.get("result").text());
     const fields = [];
@@ -28,27 +28,28 @@ export async function decodePicture({ blob, type }) {
         records: result.records,
         defaultThreshold: result.records.find((record) => record.status === "ok").threshold,
         defaultMask: unpackBits(await inflate(form.get("mask")), result.width * result.height),
-        image: await createImageBitmap(form.get("picture")),
+        image: await createImageBitmap(form.get("image")),
         fields,
     };
 }
 
 // Threshold the probability at the photograph's size, as the server does.
 // Returns {mask: Uint8Array of 0 and 1, densities: one per field of view}.
-export function thresholdPicture(picture, threshold) {
-    if (threshold === picture.defaultThreshold) {
-        const mask = picture.defaultMask;
+export function thresholdSegmentation(segmentation, threshold) {
+    if (threshold === segmentation.defaultThreshold) {
+        const mask = segmentation.defaultMask;
         return {
             mask,
-            densities: picture.fields.map(
-                (field) => countInField(mask, picture.width, field) / field.insideCount,
+            densities: segmentation.fields.map(
+                (field) => countInField(mask, segmentation.width, field) / field.insideCount,
             ),
         };
     }
-    const mask = new Uint8Array(picture.width * picture.height);
-    const densities = picture.fields.map(
+    const mask = new Uint8Array(segmentation.width * segmentation.height);
+    const densities = segmentation.fields.map(
         (field) =>
-            thresholdField(field, threshold, mask, picture.width) / Math.max(1, field.insideCount),
+            thresholdField(field, threshold, mask, segmentation.width) /
+            Math.max(1, field.insideCount),
     );
     return { mask, densities };
 }

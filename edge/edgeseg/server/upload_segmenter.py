@@ -1,10 +1,9 @@
-"""Segmentation of uploaded pictures. It uses the stages of `edgeseg run`."""
+"""Segmentation of uploaded images. It uses the stages of `edgeseg run`."""
 
 import hashlib
 import re
 import sys
 import traceback
-from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple
@@ -28,22 +27,22 @@ from edgeseg.server.options import SegmentOptions
 from edgeseg.server.problems import RequestError
 from edgeseg.server.upload import Upload
 
-MAX_PICTURES = 100
-"""Maximum number of pictures in a file."""
+MAX_IMAGES = 100
+"""Maximum number of images in a file."""
 
 _SAVED_PARTS: tuple[Part, ...] = ("vessels", "overlay")
 _MAX_STEM_LENGTH = 80
 _DIGITS = 12  # number of SHA-256 digits in the names of saved results
 
 
-class UploadedPicture(NamedTuple):
-    """Segmented picture of an upload.
+class UploadedImage(NamedTuple):
+    """Segmented image of an upload.
 
     Attributes:
-        records: records of the picture.
-        segmentation: vessels of the picture; None if it failed.
-        frame: number of the picture in its file, from 1.
-        frame_count: number of pictures in the file.
+        records: records of the image.
+        segmentation: vessels of the image; None if it failed.
+        frame: number of the image in its file, from 1.
+        frame_count: number of images in the file.
     """
 
     records: Records
@@ -65,10 +64,10 @@ class UploadSegmenter:
         self.save = save
 
     def records(self, upload: Upload, options: SegmentOptions) -> Records:
-        """Return the records of one or all pictures of a file. With `--save`, store the results.
+        """Return the records of one or all images of a file. With `--save`, store the results.
 
         Raises:
-            RequestError: The file does not contain this picture, or contains too many pictures.
+            RequestError: The file does not contain this image, or contains too many images.
             UsageError: An option is invalid.
         """
         stages = self._stages(options, _SAVED_PARTS)
@@ -78,10 +77,10 @@ class UploadSegmenter:
         records: list[Records] = [stages.process(frame) for frame in frames]
         return sum(records, ())
 
-    def picture(
+    def segment_image(
         self, upload: Upload, options: SegmentOptions, save: bool = True
-    ) -> UploadedPicture:
-        """Segment one picture of a file. The default is the first picture.
+    ) -> UploadedImage:
+        """Segment one image of a file. The default is the first image.
 
         Args:
             upload: photograph.
@@ -89,7 +88,7 @@ class UploadSegmenter:
             save: whether to save the results with `--save`.
 
         Raises:
-            RequestError: The file does not contain this picture, or contains too many pictures.
+            RequestError: The file does not contain this image, or contains too many images.
             UsageError: An option is invalid.
         """
         stages = self._stages(options, _SAVED_PARTS if save else ())
@@ -97,7 +96,7 @@ class UploadSegmenter:
         number = options.frame or 1
         segmented = stages.decode_and_segment(_select_frame(frames, number))
         segmentation = segmented.segmentation if isinstance(segmented, SegmentedFrame) else None
-        return UploadedPicture(stages.write(segmented), segmentation, number, len(frames))
+        return UploadedImage(stages.write(segmented), segmentation, number, len(frames))
 
     def _stages(self, options: SegmentOptions, parts: tuple[Part, ...]) -> Stages:
         segmenter = self.segmenter
@@ -114,12 +113,12 @@ class UploadSegmenter:
 
     def _frames(self, upload: Upload) -> list[Frame]:
         stem = "" if self.save is None else result_stem(upload)
-        frames = list(split_pages(Frame(upload.name, stem, partial(bytes, upload.data))))
-        if len(frames) > MAX_PICTURES:
+        frames = list(split_pages(Frame(upload.name, stem, upload.take_data)))
+        if len(frames) > MAX_IMAGES:
             raise RequestError(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 "too_many_pictures",
-                f"the file contains {len(frames)} pictures; at most {MAX_PICTURES} are allowed. "
+                f"the file contains {len(frames)} images; at most {MAX_IMAGES} are allowed. "
                 "Split the file.",
             )
         return frames
@@ -157,7 +156,7 @@ def _select_frame(frames: list[Frame], number: int) -> Frame:
         raise RequestError(
             HTTPStatus.BAD_REQUEST,
             "invalid_request",
-            f"frame = {number}: the file contains only {plural(len(frames), 'picture')}. "
+            f"frame = {number}: the file contains only {plural(len(frames), 'image')}. "
             "Use a smaller number.",
         )
     return frames[number - 1]

@@ -1,47 +1,68 @@
-"""Encoding of the result pictures of a photograph."""
+"""Encoding of the result images of a photograph."""
 
 from collections.abc import Mapping, Sequence
-
-import numpy as np
+from typing import Literal, TypeAlias
 
 from edgeseg.imaging.arrays import Photo
 from edgeseg.imaging.encoder import encode_jpeg, encode_png
-from edgeseg.imaging.overlay import draw_overlay
+from edgeseg.imaging.overlay import draw_overlay, overlay_in_place
 from edgeseg.measures import Measures
 from edgeseg.measures.overlay import draw_measures
 from edgeseg.run.options import RunOptions
 from edgeseg.segmentation import Segmentation
 
+PhotoUse: TypeAlias = Literal["keep", "restore", "change"]
+"""Use of a photograph's memory for drawing.
 
-def encode_picture(
+`keep`: images are drawn on copies. `restore`: an image is drawn on the photograph, which is
+restored. `change`: the photograph is not required any more.
+"""
+
+
+def encode_image(
     segmentation: Segmentation,
     part: str,
     suffix: str,
     texts: Mapping[str, str],
     options: RunOptions,
     measured: Sequence[Measures] = (),
-    in_place: bool = False,
+    photo_use: PhotoUse = "keep",
 ) -> bytes:
-    """Return one result picture as the bytes of a file.
+    """Return one result image as the bytes of a file.
 
     Args:
         segmentation: vessels of the photograph.
-        part: picture to encode.
+        part: image to encode.
         suffix: suffix of the file, `.png` or `.jpg`.
         texts: keys and values to store in the file.
         options: options of the run, for the style of the overlay.
         measured: measurements of the fields of view.
-        in_place: whether to draw the overlay on the photograph itself.
+        photo_use: whether images may be drawn on the photograph itself.
     """
     stored = dict(texts)
     if part == "vessels":
         return encode_png(segmentation.mask, stored)
     if part == "probability":
-        return encode_png((segmentation.probability * 65535).round().astype(np.uint16), stored)
+        return encode_png(segmentation.probability_levels(), stored)
     if part == "measures_overlay":
-        return encode_png(draw_measures(segmentation.photo, measured), stored)
-    overlay = draw_run_overlay(segmentation, options, in_place)
-    return encode_jpeg(overlay, stored) if suffix == ".jpg" else encode_png(overlay, stored)
+        drawn = draw_measures(segmentation.photo, measured, photo_use == "change")
+        return encode_png(drawn, stored, in_place=True)
+    if photo_use == "restore":
+        with overlay_in_place(
+            segmentation.photo,
+            segmentation.mask,
+            opacity=options.overlay_opacity,
+            style=options.overlay_style,
+        ) as drawn:
+            return _encode_overlay(drawn, suffix, stored, in_place=False)
+    drawn = draw_run_overlay(segmentation, options, photo_use == "change")
+    return _encode_overlay(drawn, suffix, stored, in_place=True)
+
+
+def _encode_overlay(overlay: Photo, suffix: str, texts: Mapping[str, str], in_place: bool) -> bytes:
+    if suffix == ".jpg":
+        return encode_jpeg(overlay, texts)
+    return encode_png(overlay, texts, in_place)
 
 
 def draw_run_overlay(

@@ -37,6 +37,7 @@ st.register_type_strategy(
         fov=st.sampled_from(["found", "grey10", "none"]),
         crop=st.sampled_from(["fov", "frame"]),
         fit=st.sampled_from(["pad", "stretch"]),
+        colour=st.sampled_from(["keep", "balance"]),
         contrast=st.sampled_from(["none", "clahe"]),
         clip_limit=st.floats(0.01, 100),
         tiles=st.integers(1, 64),

@@ -20,6 +20,7 @@ from edgeseg.system.decoding import prepare_decoding
 Crop: TypeAlias = Literal["fov", "frame"]
 Fit: TypeAlias = Literal["pad", "stretch"]
 Contrast: TypeAlias = Literal["none", "clahe"]
+Colour: TypeAlias = Literal["keep", "balance"]
 ContrastAt: TypeAlias = Literal["after", "before"]
 PresetName: TypeAlias = Literal["edge", "reference"]
 Rgb: TypeAlias = tuple[float, float, float]
@@ -38,6 +39,8 @@ class PreprocessingConfig:
         crop: `fov` crops to the bounding box of the field of view, `frame` keeps the frame.
         fit: `pad` keeps the aspect ratio, centres the crop in the square, and averages areas if the
             crop is reduced; `stretch` changes the aspect ratio and interpolates linearly.
+        colour: `balance` adapts the colours of dark and monochrome photographs
+            (`edgeseg.preprocessing.colour`).
         contrast: `clahe` applies CLAHE to R, G and B separately.
         clip_limit: clip limit of CLAHE.
         tiles: number of CLAHE tiles along each axis.
@@ -54,6 +57,7 @@ class PreprocessingConfig:
     fov: FovMethod = "found"
     crop: Crop = "fov"
     fit: Fit = "pad"
+    colour: Colour = "keep"
     contrast: Contrast = "none"
     clip_limit: float = 2.0
     tiles: int = 8
@@ -111,7 +115,7 @@ def preprocessing_preset(name: PresetName, size: int | None = None) -> Preproces
         size: working size in pixels; None means 640 for `edge` and 512 for `reference`.
     """
     if name == "edge":
-        return PreprocessingConfig(size=size or 640, contrast="clahe")
+        return PreprocessingConfig(size=size or 640, colour="balance", contrast="clahe")
     return PreprocessingConfig(
         size=size or 512,
         fov="grey10",

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from edgeseg.field_of_view.detect import FieldOfView, detect_fields, largest_field
 from edgeseg.imaging.arrays import Box, Mask, Photo
+from edgeseg.preprocessing.colour import compute_gains, multiply_channel
 from edgeseg.preprocessing.config import Fit, PreprocessingConfig
 from edgeseg.preprocessing.resize import resize_area
 
@@ -59,7 +60,7 @@ def prepare(
     name: str = "photograph",
     fov: FieldOfView | None = None,
 ) -> Prepared:
-    """Crop, resize, equalise and mask one field of view.
+    """Crop, resize, balance, equalise and mask one field of view.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
@@ -86,11 +87,28 @@ def prepare(
         photo = fill_outside(equalised, fov.mask, config.fill)
     padding = 0 if config.fill == "keep" else config.fill
     pixels = resize_to_input(photo, placement, config.fit, padding)
+    if config.colour == "balance":
+        pixels = _balance_colour(pixels, inside, photo, placement, config.fit, padding)
     if not equalises_first:
         if config.contrast == "clahe":
             pixels = apply_clahe(pixels, config.clip_limit, config.tiles)
         pixels = fill_outside(pixels, inside, config.fill)
     return Prepared(fov, pixels[None], inside, placement)
+
+
+def _balance_colour(
+    pixels: Photo, inside: Mask, photo: Photo, placement: Placement, fit: Fit, padding: int
+) -> Photo:
+    """Replace the channels of `pixels` whose gain is not 1.
+
+    A channel is multiplied before it is resized, because a dark photograph has few grey levels and
+    averaging areas gives levels in between.
+    """
+    gains = compute_gains(np.array(cv2.mean(pixels, inside)[:3]))
+    for index in np.flatnonzero(gains != 1).tolist():
+        channel = multiply_channel(photo[..., index], gains[index])
+        cv2.insertChannel(resize_to_input(channel, placement, fit, padding), pixels, index)
+    return pixels
 
 
 def compute_placement(
@@ -120,13 +138,13 @@ def resize_to_input(photo: Photo, placement: Placement, fit: Fit, padding: int =
     """Resize the crop of a photograph to the working size.
 
     Args:
-        photo: (H, W, 3) uint8.
+        photo: (H, W, 3) or (H, W) uint8.
         placement: mapping between the photograph and the network input.
         fit: `pad` averages areas if the crop is reduced, `stretch` always interpolates linearly.
         padding: grey level around the target, 0 to 255.
 
     Returns:
-        (size, size, 3) uint8.
+        (size, size, 3) or (size, size) uint8.
     """
     source = placement.source
     target = placement.target
@@ -138,7 +156,7 @@ def resize_to_input(photo: Photo, placement: Placement, fit: Fit, padding: int =
         resized = np.asarray(cv2.resize(crop, shape, interpolation=cv2.INTER_LINEAR), np.uint8)
     if shape == (placement.size, placement.size):
         return resized
-    padded: Photo = np.full((placement.size, placement.size, 3), padding, np.uint8)
+    padded: Photo = np.full((placement.size, placement.size, *photo.shape[2:]), padding, np.uint8)
     padded[target.rows, target.columns] = resized
     return padded
 

@@ -30,13 +30,13 @@ def resize_area(photo: Photo, box: Box, width: int, height: int) -> Photo:
     """Reduce a part of a photograph by averaging areas.
 
     Args:
-        photo: (H, W, 3) uint8.
+        photo: (H, W, 3) or (H, W) uint8.
         box: part to reduce; pixels outside the box are not used.
         width: width of the result in pixels, at most the width of the box.
         height: height of the result in pixels, at most the height of the box.
 
     Returns:
-        (height, width, 3) uint8.
+        (height, width, 3) or (height, width) uint8.
     """
     crop = photo[box.rows, box.columns]
     window = box_window(max(box.width / width, box.height / height))

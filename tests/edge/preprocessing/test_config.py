@@ -30,12 +30,12 @@ KEYS = list(PreprocessingConfig(size=64).to_dict())
 
 def test_presets_have_documented_values() -> None:
     assert preprocessing_preset("edge") == PreprocessingConfig(
-        640, "found", "fov", "pad", "clahe", 2.0, 8, "after", 0
+        640, "found", "fov", "pad", "balance", "clahe", 2.0, 8, "after", 0
     )
     assert preprocessing_preset("edge", 1024).size == 1024
     imagenet = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
     reference = PreprocessingConfig(
-        512, "grey10", "frame", "stretch", "clahe", 2.0, 8, "before", 0, **imagenet
+        512, "grey10", "frame", "stretch", "keep", "clahe", 2.0, 8, "before", 0, **imagenet
     )
     assert preprocessing_preset("reference") == reference
 

@@ -85,12 +85,22 @@ def test_prepare_any_config_and_photograph_gives_valid_input(
     assert np.array_equal(photo, before)
 
 
-def test_prepare_edge_preset_crops_resizes_equalises_and_fills() -> None:
+def test_prepare_edge_preset_crops_resizes_balances_equalises_and_fills() -> None:
     photo, box = noise(1, 300, 400), Box(60, 40, 240, 200)
+    photo[..., 0] //= 2  # the mean of red is half of the mean of green: red must be brighter
+    photo[..., 2] //= 4
     fov = disc_in(300, 400, box)
     ready = prepare(photo, preprocessing_preset("edge", 96), fov=fov)
-    square = np.zeros((96, 96, 3), np.uint8)
-    square[8:88] = cv2.resize(photo[40:240, 60:300], (96, 80), interpolation=cv2.INTER_AREA)
+
+    def resize(pixels: Photo) -> Photo:
+        square = np.zeros((96, 96, 3), np.uint8)
+        square[8:88] = cv2.resize(pixels[40:240, 60:300], (96, 80), interpolation=cv2.INTER_AREA)
+        return square
+
+    red = resize(photo)[ready.inside > 0][:, 0].mean()
+    assert 60 < red < 70
+    brighter = np.rint(photo[..., :1] * (115 / red)).clip(0, 255).astype(np.uint8)
+    square = resize(np.concatenate([brighter, photo[..., 1:]], axis=-1))
     clahe = cv2.createCLAHE(2.0, (8, 8))
     equal = np.stack([clahe.apply(np.ascontiguousarray(square[..., c])) for c in range(3)], axis=-1)
     assert np.array_equal(ready.tensor[0], np.where(ready.inside[..., None] > 0, equal, 0))

@@ -69,7 +69,10 @@ def list_alterations() -> Iterator[tuple[str, Alteration]]:
         yield "arrow", partial(draw_arrow, corner)
     for level in (40, 80, 128, 200, 255):
         yield "grey surround", partial(fill_surround, level)
-    yield "grey", make_grey
+    yield "colours, grey", make_grey
+    yield "colours, green channel", show_green
+    yield "colours, dark", darken
+    yield "colours, reddish", redden
     for share in (1 / 60, 1 / 20):
         yield "local mean subtracted", partial(subtract_local_mean, share)
         yield "grey, local mean subtracted", partial(subtract_grey_local_mean, share)
@@ -128,6 +131,23 @@ def make_grey(photo: Photo) -> Altered:
     """Replace the colours with grey levels."""
     grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
     return _replace_all(np.repeat(grey[:, :, None], 3, axis=2))
+
+
+def show_green(photo: Photo) -> Altered:
+    """Show the green channel in grey levels, as red-free and laser scanning cameras do."""
+    return _replace_all(np.repeat(photo[:, :, 1:2], 3, axis=2))
+
+
+def darken(photo: Photo) -> Altered:
+    """Multiply all channels by 0.18, and add noise of 2.5 grey levels inside the field of view."""
+    noise = np.random.default_rng(1).normal(0, 2.5, photo.shape)
+    noise[detect_fov(photo).mask == 0] = 0
+    return _replace_all((0.18 * photo + noise).clip(0, 255))
+
+
+def redden(photo: Photo) -> Altered:
+    """Multiply R by 1.3, G by 0.6 and B by 0.4."""
+    return _replace_all((photo * np.array([1.3, 0.6, 0.4])).clip(0, 255))
 
 
 def subtract_local_mean(share: float, photo: Photo) -> Altered:

@@ -42,7 +42,8 @@ def prepare_with(
     if inside is not None:
         fov = FieldOfView(inside, Box(0, 0, width, height))
     config = PreprocessingConfig(size, colour=colour, crop="frame")
-    return prepare(photo, config, fov=fov).tensor[0]
+    pixels: Photo = prepare(photo, config, fov=fov).tensor[0]
+    return pixels
 
 
 @pytest.mark.parametrize("means", USUAL_MEANS)
@@ -55,7 +56,7 @@ def test_balance_of_a_usual_photograph_changes_nothing(
 
 def test_balance_of_a_dark_photograph_raises_means_to_the_limits() -> None:
     balanced = prepare_with("balance", photo_with_means(30, 12, 4))
-    np.testing.assert_allclose(balanced.mean(axis=(0, 1)), MIN_MEANS, rtol=0.06)
+    np.testing.assert_allclose(balanced.mean(axis=(0, 1)), (*MIN_MEANS, 16), rtol=0.03)
 
 
 def test_balance_of_a_dark_photograph_keeps_levels_between_those_of_the_photograph() -> None:
@@ -82,7 +83,7 @@ def test_balance_uses_the_means_inside_the_field_of_view() -> None:
     inside[20:70, 10:80] = 255
     dark[inside == 0] = 255
     balanced = prepare_with("balance", dark, inside)[inside > 0]
-    np.testing.assert_allclose(balanced.mean(axis=0), MIN_MEANS, rtol=0.06)
+    np.testing.assert_allclose(balanced.mean(axis=0), (*MIN_MEANS, 16), rtol=0.03)
 
 
 def test_balance_keeps_the_input_array() -> None:
@@ -105,5 +106,5 @@ def test_gains_of_any_means_keep_the_limits(values: list[float]) -> None:
     assert np.isfinite(gains).all() and (gains <= MAX_GAIN).all()
     assert (gains[:2] >= 1).all()
     assert balanced[2] <= MAX_BLUE_TO_GREEN * balanced[1] + 1e-9
-    reachable = np.minimum(MIN_MEANS, MAX_GAIN * means)
-    assert (balanced[:2] >= reachable[:2] - 1e-9).all()
+    reachable = np.minimum(MIN_MEANS, MAX_GAIN * means[:2])
+    assert (balanced[:2] >= reachable - 1e-9).all()

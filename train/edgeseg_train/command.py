@@ -101,8 +101,8 @@ def _print_architectures(ctx: click.Context, parameter: click.Parameter, value: 
               help="Share of the photographs that are changed as if another camera had taken "
                    "them.")  # fmt: skip
 @click.option("--freeze-statistics", is_flag=True,
-              help="Keep the BatchNorm statistics of --start. Recommended for batches of less "
-                   "than 64 crops.")  # fmt: skip
+              help="Keep the BatchNorm statistics of --start. Recommended for small "
+                   "batches.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
 @click.option("--resume", is_flag=True,
               help="Continue the run in the folder of --out, or start a run if the folder contains "

@@ -137,9 +137,14 @@ class Segmentation:
 
     def probability_levels(self) -> npt.NDArray[np.uint16]:
         """Return the probability as (H, W) uint16, 65535 for 1; 0 outside the fields of view."""
-        levels = np.empty(self.mask.shape, np.uint16)
-        for rows, probability in self.probability_bands():
-            levels[rows] = (probability * 65535).round()
+        levels = np.zeros(self.mask.shape, np.uint16)
+        for result in self.inferred:
+            box = result.fov.box
+            resized = ResizedProbability(result.probability, result.placement, result.fov.mask, box)
+            crop = levels[box.rows, box.columns]
+            for rows in row_bands(box.height):
+                scaled = (resized.read(rows) * 65535).round().astype(np.uint16)
+                np.maximum(crop[rows], scaled, out=crop[rows])
         return levels
 
     @property

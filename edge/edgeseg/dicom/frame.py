@@ -50,6 +50,11 @@ class DicomFrame:
         """SOP Instance UID of the file; empty if missing."""
         return read_text(self.instance.dataset, "SOPInstanceUID")
 
+    def release_data(self) -> None:
+        """Free the bytes of the file if they contain no other frame."""
+        if self.instance.layout.frames == 1:
+            self.instance.release_data()
+
     def decode(self, name: str = "photograph") -> Photo:
         """Decode the frame.
 

@@ -37,7 +37,7 @@ _META_START = 132
 _DECODER_BYTES: dict[Compression, int] = {
     "none": 1,
     "rle": 4,
-    "jpeg": 2,
+    "jpeg": 1,
     "jpeg_lossless": 8,
     "jpeg_ls": 4,
     "jpeg2000": 8,
@@ -89,7 +89,7 @@ class PixelLayout:
         return pixels * self.samples
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class DicomInstance:
     """DICOM file with photographs.
 
@@ -108,6 +108,12 @@ class DicomInstance:
     compression: Compression
     pixel_data: PixelData
     required_bytes: int
+
+    def release_data(self) -> None:
+        """Free the bytes of the file. Then its frames cannot be decoded any more."""
+        _ = self.sha256  # is computed from the bytes
+        self.data = b""
+        self.dataset.buffer = None
 
     @property
     def sop_class(self) -> str:

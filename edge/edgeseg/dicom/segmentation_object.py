@@ -15,6 +15,7 @@ from edgeseg.imaging.arrays import Mask
 
 SEGMENT_LABEL = "Retinal vessel"
 SERIES_NUMBER = 9001
+_SMALL_SIDE = 8  # pixels
 SERIES_DESCRIPTION = "Retinal vessels, segmentation"
 
 
@@ -25,10 +26,13 @@ def build_segmentation(source: DicomSource, mask: Mask) -> Segmentation:
         source: photograph.
         mask: (H, W) uint8 {0, 255}.
     """
-    pixels = (mask > 0).astype(np.uint8)[np.newaxis]
+    # highdicom requires several copies of the mask. Therefore the object is built for a small mask.
+    small = np.zeros((1, _SMALL_SIDE, _SMALL_SIDE), np.uint8)
+    image = _planar_image(source)
+    image.Rows = image.Columns = _SMALL_SIDE
     segmentation = Segmentation(
-        source_images=[_planar_image(source)],
-        pixel_array=pixels,
+        source_images=[image],
+        pixel_array=small,
         segmentation_type="BINARY",
         segment_descriptions=[_describe_segment(source.identity)],
         series_instance_uid=source.series_uid("segmentation"),
@@ -45,6 +49,9 @@ def build_segmentation(source: DicomSource, mask: Mask) -> Segmentation:
         omit_empty_frames=False,
         specific_character_set=CHARACTER_SET,
     )
+    segmentation.Rows, segmentation.Columns = mask.shape
+    bits = np.packbits(mask.ravel(), bitorder="little").tobytes()
+    segmentation.PixelData = bits + b"\0" * (len(bits) % 2)
     segmentation.PatientOrientation = None
     _refer_to_source(segmentation, source)
     return segmentation

@@ -9,12 +9,19 @@ import numpy as np
 import simplejpeg
 
 from edgeseg.imaging.arrays import Photo, row_bands
-from edgeseg.imaging.file_text import PNG_SIGNATURE, insert_jpeg_text, insert_png_text, png_chunk
+from edgeseg.imaging.file_text import (
+    PNG_SIGNATURE,
+    insert_jpeg_text,
+    insert_png_text,
+    png_chunk,
+    png_text_chunks,
+)
 from edgeseg.imaging.sample_range import Samples
 
 # Masks compress well without a filter. With an explicit compression level, OpenCV uses a slower
 # strategy.
 _MASK_PARAMETERS = (cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE)
+_MAX_OPENCV_BYTES = 200_000_000  # above, OpenCV's copies of the encoded file are too large
 _JPEG_QUALITY = 90
 _SMALL_SIDE = 2048  # pixels
 
@@ -43,6 +50,9 @@ def encode_png(
             "expected an array (H, W) or (H, W, 3) of uint8 or uint16, "
             f"got {image.shape} {image.dtype}"
         )
+    if image.ndim == 3 and image.dtype == np.uint8 and image.nbytes > _MAX_OPENCV_BYTES:
+        bands = (np.asarray(image[rows], np.uint8) for rows in row_bands(len(image)))
+        return encode_png_bands(bands, image.shape[1], image.shape[0], texts)
     bgr = image if image.ndim == 2 else _swap_colours(image, in_place)
     is_mask = image.ndim == 2 and image.dtype == np.uint8
     success, encoded = cv2.imencode(".png", bgr, _MASK_PARAMETERS if is_mask else ())
@@ -51,17 +61,20 @@ def encode_png(
     return insert_png_text(encoded.data, texts or {})
 
 
-def encode_png_bands(bands: Iterable[Photo], width: int, height: int) -> bytes:
-    """Encode the bands of a large image as a PNG file, without the whole image in memory.
+def encode_png_bands(
+    bands: Iterable[Photo], width: int, height: int, texts: Mapping[str, str] | None = None
+) -> bytes:
+    """Encode the bands of a large image as a PNG file. OpenCV requires more memory.
 
     Args:
         bands: (rows, width, 3) uint8 RGB, from top to bottom.
         width: width of the image.
         height: height of the image.
+        texts: key and value of each tEXt chunk, as in `encode_png`.
     """
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits, RGB
     packer = zlib.compressobj(1)
-    chunks = [PNG_SIGNATURE, png_chunk(b"IHDR", header)]
+    chunks = [PNG_SIGNATURE, png_chunk(b"IHDR", header), *png_text_chunks(texts or {})]
     for band in bands:
         pixels = band.reshape(len(band), 3 * width)
         filtered = np.empty((len(band), 1 + 3 * width), np.uint8)

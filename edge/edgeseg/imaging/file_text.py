@@ -32,8 +32,13 @@ def insert_png_text(data: bytes | memoryview, texts: Mapping[str, str]) -> bytes
         data: bytes of the PNG file.
         texts: key (1 to 79 characters) and value of each chunk, in this order. Latin-1.
     """
-    chunks = [png_chunk(b"tEXt", _encode_text(key, value)) for key, value in texts.items()]
+    chunks = png_text_chunks(texts)
     return b"".join((data[:_PNG_HEADER_END], *chunks, data[_PNG_HEADER_END:]))
+
+
+def png_text_chunks(texts: Mapping[str, str]) -> list[bytes]:
+    """Return a tEXt chunk for each key (1 to 79 characters) and value. Latin-1."""
+    return [png_chunk(b"tEXt", _encode_text(key, value)) for key, value in texts.items()]
 
 
 def insert_jpeg_text(data: bytes, texts: Mapping[str, str]) -> bytes:

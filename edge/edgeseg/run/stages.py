@@ -26,12 +26,14 @@ from edgeseg.run.results.record_builder import RecordBuilder, with_files, with_m
 from edgeseg.run.sources.frozen_frames import FrozenFrameDetector
 from edgeseg.segmentation import FieldResult, Segmentation, join_masks
 from edgeseg.segmenter import Segmenter
+from edgeseg.system.allocator import release_freed_memory
 from edgeseg.system.files import write_atomically
 from edgeseg.system.stage_timer import StageTimer
 
 T = TypeVar("T")
 
 _OVERLAYS = ("overlay", "measures_overlay")
+_LARGE_BYTES = 100 << 20
 
 
 class Stages:
@@ -181,7 +183,9 @@ class Stages:
                     if stored is not None:
                         return stored
                 if frame.dicom is not None:
+                    del payload  # reduces the peak memory
                     photo = frame.dicom.decode(frame.name)
+                    frame.dicom.release_data()
                 elif isinstance(payload, bytes):
                     photo = decode_photo(payload, frame.name)
                 else:
@@ -221,6 +225,8 @@ class Stages:
             measures = self._measure(result, timer, options)
             measured += [] if measures is None else [measures]
             records.append(with_measures(record, measures, options))
+            if photo.nbytes > _LARGE_BYTES:
+                release_freed_memory()  # the next field may not fit into the freed memory
         if not inferred:
             return SegmentedFrame(decoded, tuple(records), None)
         results = tuple(inferred)

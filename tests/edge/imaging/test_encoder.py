@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+from edgeseg.imaging import encoder
 from edgeseg.imaging.encoder import encode_jpeg, encode_png, encode_png_bands
+from edgeseg.imaging.file_text import read_file_text
 from edgeseg.imaging.photo import decode_photo
 
 
@@ -52,5 +55,16 @@ def test_encode_jpeg_keeps_colours_of_thin_lines() -> None:
 def test_encode_png_bands_decodes_to_the_joined_bands() -> None:
     image = np.random.default_rng(1).integers(0, 256, (70, 33, 3), np.uint8)
     bands = [image[top : top + 16] for top in range(0, 70, 16)]
-    decoded = decode_photo(encode_png_bands(bands, 33, 70))
+    decoded = decode_photo(encode_png_bands(bands, 33, 70, {"key": "value"}))
     np.testing.assert_array_equal(decoded, image)
+
+
+def test_encode_png_large_image_has_equal_pixels_and_texts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    image = np.random.default_rng(1).integers(0, 256, (300, 33, 3), np.uint8)
+    monkeypatch.setattr(encoder, "_MAX_OPENCV_BYTES", 1)
+    file = tmp_path / "image.png"
+    file.write_bytes(encode_png(image, {"key": "value"}))
+    np.testing.assert_array_equal(decode_photo(file.read_bytes()), image)
+    assert read_file_text(file) == {"key": "value"}

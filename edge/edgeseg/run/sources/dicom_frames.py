@@ -1,7 +1,7 @@
 """Frames of a DICOM file with their metadata."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import NoReturn
@@ -38,7 +38,10 @@ def split_dicom(frame: Frame, data: bytes) -> Iterator[Frame]:
         message = "not enough free memory. Free some memory."
         yield _failed(frame, InvalidImageError(message, "too_large"))
         return
-    load = partial(bytes, data)
+    load: Callable[[], bytes] = partial(bytes, data)
+    if instance.layout.frames == 1:
+        load = [data].pop  # the frame does not keep the bytes in memory
+    del data
     estimate = partial(int, instance.required_bytes)
     for number in range(1, instance.layout.frames + 1):
         dicom = DicomFrame(instance, number)

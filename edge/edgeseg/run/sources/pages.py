@@ -27,7 +27,9 @@ def split_pages(frame: Frame) -> Iterator[Frame]:
         yield replace(frame, load=partial(raise_error, error))
         return
     if isinstance(data, bytes) and is_dicom(data[:SIGNATURE_BYTES]):
-        yield from split_dicom(frame, data)
+        frames = split_dicom(frame, data)
+        del data  # reduces the peak memory
+        yield from frames
         return
     if not isinstance(data, bytes) or not data.startswith(TIFF_SIGNATURES):
         single = replace(frame, load=_release_on_load(data))

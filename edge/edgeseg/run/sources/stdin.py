@@ -30,9 +30,9 @@ _MULTI_PICTURE = b"MPF\0"
 _POLL_S = 0.1
 
 
-@dataclass(frozen=True)
+@dataclass
 class StdinPhotograph:
-    """Photograph from standard input.
+    """Photograph from standard input. Its frames can be read only once.
 
     Attributes:
         data: bytes of the file.
@@ -48,7 +48,9 @@ class StdinPhotograph:
     def frames(self, stop: StopRequest) -> Iterator[Frame]:
         """Yield the photograph."""
         if not stop.asked:
-            yield from split_pages(Frame(STDIN_NAME, STDIN_STEM, partial(bytes, self.data)))
+            load = [self.data].pop
+            self.data = b""  # the pages keep the data in memory as long as necessary
+            yield from split_pages(Frame(STDIN_NAME, STDIN_STEM, load))
 
 
 @dataclass(frozen=True)

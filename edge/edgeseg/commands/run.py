@@ -109,7 +109,8 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--resume",
     is_flag=True,
-    help="Skip photographs that already have results for the same content, model and options.",
+    help="Skip photographs that already have results for the same content, model and options. "
+    "A video with an overlay is segmented again.",
 )
 @click.option("--skip-ungradable", is_flag=True, help="Skip photographs of low image quality.")
 @measuring_options
@@ -262,7 +263,7 @@ def _run_sources(
     segmenter: Segmenter, options: RunOptions, sources: Iterator[Source], stop: StopRequest
 ) -> InputCounts:
     from edgeseg.run.results.contact_sheet import ContactSheet
-    from edgeseg.run.results.reporter import print_scale_warning
+    from edgeseg.run.results.reporter import print_message, print_scale_warning
     from edgeseg.run.runner import InputCounts, Runner
     from edgeseg.system.files import make_folder, remove_stale_temporaries
 
@@ -280,6 +281,7 @@ def _run_sources(
         print_scale_warning(runner.unusable_scales)
         if sheet is not None:
             sheet.write()
+            print_message(f"contact sheet in {sheet.path}")
     finally:
         remove_stale_temporaries(options.output)
     return counts

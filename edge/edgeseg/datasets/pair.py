@@ -105,6 +105,7 @@ class FilePair:
         data = read_photo_bytes(self.photo_file)
         photo = decode_photo(data, str(self.photo_file))
         orientation = read_orientation(data)
+        del data  # reduces the peak memory
         truth = _read_mask(self.truth_file, photo, orientation)
         fov_file = None if self.fov_file is None else _read_mask(self.fov_file, photo, orientation)
         fov = None if fov_file is None else fov_file.values.marked

@@ -18,9 +18,11 @@ from edgeseg.imaging.jpeg import decode_plain_jpeg
 from edgeseg.imaging.sample_range import Samples, estimate_maximum, scale_to_uint8
 from edgeseg.imaging.size_limits import check_memory, check_size
 from edgeseg.imaging.tiff_pages import TIFF_SIGNATURES, list_tiff_pages, select_tiff_page
+from edgeseg.system.allocator import release_freed_memory
 
 MAX_FILE_BYTES = 256 << 20  # limit for a photograph file, before and after decompression
 
+_LARGE_BYTES = 32 << 20
 _GZIP, _GZIP_WINDOW = b"\x1f\x8b", 31
 _MAX_BYTES_PER_PIXEL = 24  # a plain-text PPM with 16 bits per sample has 18 bytes per pixel
 _DAMAGE = re.compile(
@@ -43,6 +45,7 @@ def decode_rgb(data: bytes) -> npt.NDArray[np.uint8]:
     Raises:
         InvalidImageError: the file cannot be decoded correctly.
     """
+    packed_bytes = len(data) if data.startswith(_GZIP) else 0
     data = unpack_gzip(data)
     if is_dicom(data[:SIGNATURE_BYTES]):
         try:
@@ -50,11 +53,16 @@ def decode_rgb(data: bytes) -> npt.NDArray[np.uint8]:
         except ModuleNotFoundError as error:
             raise missing_dicom() from error
         return decode_first_frame(data)
-    return decode_image(data)
+    return decode_image(data, packed_bytes)
 
 
-def decode_image(data: bytes) -> npt.NDArray[np.uint8]:
+def decode_image(data: bytes, packed_bytes: int = 0) -> npt.NDArray[np.uint8]:
     """Decode an image file that is neither gzipped nor DICOM; see `decode_rgb`.
+
+    Args:
+        data: bytes of the file.
+        packed_bytes: size of the gzip file from which the data were decompressed, which is also in
+            memory; 0 if the file was not gzipped.
 
     Raises:
         InvalidImageError: the file cannot be decoded correctly.
@@ -65,7 +73,7 @@ def decode_image(data: bytes) -> npt.NDArray[np.uint8]:
             data = select_tiff_page(data, pages[0]) if pages else data
         header = read_header(data)
         check_size(header.width, header.height)
-        check_memory(header, len(data))
+        check_memory(header, len(data) + packed_bytes)
         if header.format == "jpeg":
             photo = decode_plain_jpeg(data)
             if photo is not None:
@@ -107,6 +115,8 @@ def unpack_gzip(data: bytes) -> bytes:
         )
     if not unpacker.eof:
         raise InvalidImageError(CUT_OFF)
+    if len(unpacked) > _LARGE_BYTES:
+        release_freed_memory()  # the decompressed blocks
     return unpacked
 
 

@@ -18,8 +18,14 @@ Gains: TypeAlias = npt.NDArray[np.float64]
 # (train/RECIPES.md).
 MIN_MEANS = (115.0, 48.0)
 
-# Upper limit of the mean of B, relative to the mean of G. The ratio is 1 in grey photographs.
+# Upper limit of the mean of B, relative to the mean of G.
 MAX_BLUE_TO_GREEN = 0.7
+
+# A photograph is grey if the means of its channels differ by at most this factor. R and B then get
+# these means, relative to the mean of G.
+MAX_GREY_RATIO = 1.1
+GREY_RED_TO_GREEN = 1.5
+GREY_BLUE_TO_GREEN = 0.5
 
 # Upper limit of a gain. Larger gains amplify mainly noise.
 MAX_GAIN = 10.0
@@ -32,11 +38,17 @@ def multiply_channel(channel: npt.NDArray[np.uint8], gain: float) -> npt.NDArray
 
 
 def compute_gains(means: npt.NDArray[np.float64]) -> Gains:
-    """Return the gains of R, G and B, (3,). B has the gain of G, or a smaller one.
+    """Return the gains of R, G and B, (3,).
 
     Args:
         means: (3,) means of R, G and B in the field of view, from 0 to 255.
     """
-    gain_red, gain_green = (np.array(MIN_MEANS) / means[:2].clip(min=1)).clip(1, MAX_GAIN)
-    max_blue = MAX_BLUE_TO_GREEN * means[1] * gain_green
-    return np.array([gain_red, gain_green, min(gain_green, max_blue / max(means[2], 1e-6))])
+    means = means.clip(min=1)
+    red_gain, green_gain = (np.array(MIN_MEANS) / means[:2]).clip(1, MAX_GAIN)
+    green = green_gain * means[1]
+    if means.max() <= MAX_GREY_RATIO * means.min():
+        red_gain = min(max(red_gain, GREY_RED_TO_GREEN * green / means[0]), MAX_GAIN)
+        blue_gain = GREY_BLUE_TO_GREEN * green / means[2]
+    else:
+        blue_gain = min(green_gain, MAX_BLUE_TO_GREEN * green / means[2])
+    return np.array([red_gain, green_gain, blue_gain])

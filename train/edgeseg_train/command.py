@@ -164,11 +164,26 @@ def train(
         return
     if out is None:
         raise UsageError("--out DIR is missing. Specify a folder for the checkpoint.")
+    _train(config, out, specs, soft, checkpoint, device, arithmetic, started, resume)
+
+
+def _train(
+    config: TrainConfig,
+    out: Path,
+    specs: tuple[str, ...],
+    soft: tuple[Path, ...],
+    checkpoint: Checkpoint | None,
+    device: str,
+    arithmetic: str,
+    started: float,
+    resume: bool,
+) -> None:
     device = select_device(device)
     process = join_processes(device)
-    if batch % process.world_size:
+    if config.batch % process.world_size:
         raise UsageError(
-            f"--batch {batch}: must be a multiple of the number of processes ({process.world_size})"
+            f"--batch {config.batch}: must be a multiple of the number of processes "
+            f"({process.world_size})"
         )
     make_folder(out)
     state = load_state(out) if resume else None

@@ -73,9 +73,11 @@ class Comparison:
         curve = self.curve
         if curve is None and self.probability is not None:
             curve = threshold_curve(self.probability, self.truth, self.inside)
-        structure_scores = None
+        structure_scores: dict[str, float | None] = {}
         if structure:
-            structure_scores = compare_structure(self.prediction, self.truth, self.inside)
+            compared = compare_structure(self.prediction, self.truth, self.inside)
+            if compared is not None:
+                structure_scores = msgspec.structs.asdict(compared)
         return Scores(
             dice=counts.dice,
             iou=counts.iou,
@@ -83,7 +85,7 @@ class Comparison:
             sensitivity=counts.sensitivity,
             specificity=counts.specificity,
             auc=None if curve is None else curve.auc,
-            **({} if structure_scores is None else msgspec.structs.asdict(structure_scores)),
+            **structure_scores,
         )
 
 

@@ -43,13 +43,16 @@ def read_avif(data: bytes, complete: bool) -> ImageHeader:
     width, height = max(sizes, key=lambda size: size[0] * size[1])
     bits = max(depths, default=8)
     alpha = _ALPHA in data[meta.start : meta.stop]
+    decoder_bytes = 15 if bits == 8 else 20
+    if alpha:
+        decoder_bytes += 15
     return ImageHeader(
         "avif",
         width,
         height,
         alpha=alpha,
         maximum=(1 << bits) - 1,
-        decoder_bytes=(15 if bits == 8 else 20) + (15 if alpha else 0),
+        decoder_bytes=decoder_bytes,
     )
 
 

@@ -154,10 +154,8 @@ class PhotoStore:
             examples: N pairs of indices (photograph, size).
             positions: (N, H, W, 2) float32, x and y in pixels of the example.
         """
-        starts, sides = (
-            [values[photograph][size] for photograph, size in examples]
-            for values in (self._starts, self.sides)
-        )
+        starts = [self._starts[photograph][size] for photograph, size in examples]
+        sides = [self.sides[photograph][size] for photograph, size in examples]
         on_cpu = self.device.type == "cpu"
         interpolate: Interpolation = interpolate_with_opencv if on_cpu else interpolate_with_torch
         pixels, inside = interpolate(

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from edgeseg.device import cpu
 from edgeseg.errors import PhotoError
-from edgeseg.imaging.size_limits import MAX_REQUIRED_BYTES
 from edgeseg.run.claims import ResultClaims
 from edgeseg.run.frame import Frame, Source
 from edgeseg.run.inputs import Part
@@ -25,7 +24,7 @@ from edgeseg.run.results.reporter import Reporter, has_unusable_scale, print_mes
 from edgeseg.run.results.throughput import Throughput
 from edgeseg.run.sources.video import Video
 from edgeseg.run.stages import Stages
-from edgeseg.run.workers import BYTES_PER_WORKER, count_workers, single_threaded_opencv
+from edgeseg.run.workers import count_workers, limit_memory, single_threaded_opencv
 from edgeseg.segmenter import Segmenter
 from edgeseg.system.memory_budget import MemoryBudget
 from edgeseg.system.signals import StopRequest
@@ -184,7 +183,7 @@ def _compute_and_store(
 
     Separate threads store the results, so that waiting for the disk does not delay other frames.
     """
-    budget = MemoryBudget(max(MAX_REQUIRED_BYTES, workers * BYTES_PER_WORKER))
+    budget = MemoryBudget(limit_memory(workers))
     with ThreadPoolExecutor(workers, "store") as pool:
 
         def process(frame: Frame) -> Future[Records]:

@@ -7,10 +7,11 @@ import cv2
 import psutil
 
 from edgeseg.device import cpu
+from edgeseg.imaging.size_limits import MAX_REQUIRED_BYTES
 
 _MAX_WORKERS = 16
-BYTES_PER_WORKER = 256 << 20
-"""Memory of a photograph of 30 megapixels. Larger photographs wait for each other if necessary."""
+# Memory of a photograph of 30 megapixels. Larger photographs wait for each other if necessary.
+_BYTES_PER_WORKER = 256 << 20
 
 
 def count_workers(frames: int | None = None) -> int:
@@ -22,9 +23,18 @@ def count_workers(frames: int | None = None) -> int:
     Args:
         frames: number of photographs; None if unknown.
     """
-    by_memory = psutil.virtual_memory().available // BYTES_PER_WORKER
+    by_memory = psutil.virtual_memory().available // _BYTES_PER_WORKER
     most = _MAX_WORKERS if frames is None else min(frames, _MAX_WORKERS)
     return max(1, min(cpu.usable_cores(), most, by_memory))
+
+
+def limit_memory(workers: int) -> int:
+    """Return the bytes that photographs in progress may require together.
+
+    Args:
+        workers: number of photographs to process at the same time.
+    """
+    return max(MAX_REQUIRED_BYTES, workers * _BYTES_PER_WORKER)
 
 
 @contextmanager

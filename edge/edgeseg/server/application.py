@@ -19,7 +19,6 @@ from starlette.staticfiles import StaticFiles
 from edgeseg.errors import EdgesegError, UsageError
 from edgeseg.imaging.encoder import encode_png
 from edgeseg.imaging.required_memory import estimate_bytes
-from edgeseg.imaging.size_limits import MAX_REQUIRED_BYTES
 from edgeseg.run.results.record import Code, Records
 from edgeseg.segmenter import Segmenter
 from edgeseg.server.accept import preferred_type
@@ -33,7 +32,6 @@ from edgeseg.server.problems import ProblemCode, RequestError, problem_response
 from edgeseg.server.upload import Upload, UploadReader
 from edgeseg.server.upload_segmenter import UploadedImage, UploadSegmenter, safe_stem
 from edgeseg.server.work_queue import WorkQueue
-from edgeseg.system.memory_budget import MemoryBudget
 
 R = TypeVar("R")
 
@@ -58,7 +56,6 @@ class Endpoints:
         self._uploads = uploads
         self._queue = queue
         self._reader = reader
-        self._budget = MemoryBudget(MAX_REQUIRED_BYTES)
 
     async def segment(self, request: Request) -> Response:
         """Return the records of an uploaded file, or the mask of one of its images."""
@@ -104,12 +101,11 @@ class Endpoints:
     async def _process(self, request: Request, work: Callable[[Upload], Response]) -> Response:
         with self._queue.admit():
             async with self._reader.read(request) as upload:
-                return await self._queue.run(partial(self._respond, work, upload), request)
-
-    def _respond(self, work: Callable[[Upload], Response], upload: Upload) -> Response:
-        """Create the response when enough memory is available for the photograph."""
-        with self._budget.reserve(estimate_bytes(upload.data, len(upload.data))):
-            return _map_errors(work, upload)
+                return await self._queue.run(
+                    partial(_map_errors, work, upload),
+                    request,
+                    partial(estimate_bytes, upload.data, len(upload.data)),
+                )
 
     def _make_records(self, options: SegmentOptions, upload: Upload) -> Response:
         return _records_response(self._uploads.records(upload, options))

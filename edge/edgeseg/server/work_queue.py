@@ -1,20 +1,25 @@
 """Worker threads with a bounded queue of requests."""
 
 import asyncio
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from http import HTTPStatus
 from typing import TypeVar
 
 from starlette.requests import Request
 
+from edgeseg.run.workers import limit_memory
 from edgeseg.server.problems import RequestError
+from edgeseg.system.memory_budget import MemoryBudget
 
 R = TypeVar("R")
 
 MAX_WAITING = 32
-"""Maximum number of requests that wait for a worker thread or for their upload."""
+"""Maximum number of requests that wait for a worker thread, for memory, or for their upload."""
 
 _RETRY_S = 5
 
@@ -29,7 +34,7 @@ class WorkQueue:
     Args:
         workers: number of worker threads.
         max_waiting: maximum number of waiting requests.
-        max_wait_s: maximum waiting time of a request in seconds.
+        max_wait_s: maximum time in seconds that a request waits for a thread and for memory.
 
     Attributes:
         admitted: number of requests that wait or are in progress.
@@ -45,6 +50,8 @@ class WorkQueue:
         self._max_admitted = workers + max_waiting
         self._max_wait_s = max_wait_s
         self._free_workers = asyncio.Semaphore(workers)
+        self._budget = MemoryBudget(limit_memory(workers))
+        self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(workers, "request")
 
     @contextmanager
@@ -62,29 +69,57 @@ class WorkQueue:
         finally:
             self.admitted -= 1
 
-    async def run(self, work: Callable[[], R], request: Request) -> R:
-        """Call a function in a worker thread.
+    async def run(
+        self, work: Callable[[], R], request: Request, required_bytes: Callable[[], int]
+    ) -> R:
+        """Call a function in a worker thread when enough memory is available.
 
         Args:
             work: function that returns the result.
             request: request whose body has been read.
+            required_bytes: function that returns the bytes that `work` requires. It is called in
+                the worker thread.
 
         Raises:
-            RequestError: No worker thread became available in time.
+            RequestError: No worker thread or not enough memory became available in time.
             AbandonedError: The client has closed the connection.
         """
+        end = time.monotonic() + self._max_wait_s
         try:
             await asyncio.wait_for(self._free_workers.acquire(), self._max_wait_s)
         except asyncio.TimeoutError as error:
             raise _busy(f"no worker was free for {self._max_wait_s:g} seconds") from error
-        self.running += 1
         try:
             if await request.is_disconnected():
                 raise AbandonedError
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+            run = partial(self._run_with_memory, work, required_bytes, end)
+            return await asyncio.get_running_loop().run_in_executor(self._pool, run)
         finally:
-            self.running -= 1
             self._free_workers.release()
+
+    def _run_with_memory(
+        self, work: Callable[[], R], required_bytes: Callable[[], int], end: float
+    ) -> R:
+        required = required_bytes()
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self._budget.reserve(required, end - time.monotonic()))
+            except TimeoutError as error:
+                raise _busy(
+                    f"other photographs used the memory for {self._max_wait_s:g} seconds"
+                ) from error
+            stack.enter_context(self._count_running())
+            return work()
+
+    @contextmanager
+    def _count_running(self) -> Iterator[None]:
+        with self._lock:
+            self.running += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.running -= 1
 
     def close(self) -> None:
         """End the worker threads after the current requests."""

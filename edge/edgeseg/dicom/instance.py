@@ -24,7 +24,7 @@ from edgeseg.dicom.transfer_syntaxes import (
 from edgeseg.dicom.values import read_integer, read_text
 from edgeseg.errors import CUT_OFF, DAMAGED, InvalidImageError
 from edgeseg.imaging.image_header import ImageHeader
-from edgeseg.imaging.size_limits import check_memory, check_size, required_bytes
+from edgeseg.imaging.size_limits import check_memory, check_size
 
 # Invalid values are common, and pydicom would print a warning for each invalid value.
 warnings.filterwarnings("ignore", module=r"(pydicom|highdicom)\.")
@@ -95,19 +95,19 @@ class DicomInstance:
 
     Attributes:
         data: bytes of the file, after decompression of a deflated file.
+        header: size of a frame and memory for its decoding.
         dataset: data set without the pixels.
         layout: size and type of the samples.
         compression: compression of the pixels.
         pixel_data: location of the pixels.
-        required_bytes: bytes that are required to process a frame.
     """
 
     data: bytes
+    header: ImageHeader
     dataset: FileDataset
     layout: PixelLayout
     compression: Compression
     pixel_data: PixelData
-    required_bytes: int
 
     def release_data(self) -> None:
         """Free the bytes of the file. Then its frames cannot be decoded any more."""
@@ -165,12 +165,11 @@ def read_instance(data: bytes) -> DicomInstance:
         decoder_bytes += layout.samples  # the unused bits are removed from a copy
     header = ImageHeader("dicom", layout.columns, layout.rows, decoder_bytes=decoder_bytes)
     check_memory(header, len(data))
-    required = required_bytes(header, len(data))
-    return DicomInstance(data, dataset, layout, compression, pixel_data, required)
+    return DicomInstance(data, header, dataset, layout, compression, pixel_data)
 
 
 def read_dicom_header(data: bytes, complete: bool) -> ImageHeader:
-    """Read the size of the first frame.
+    """Read the size of the first frame and the memory for its decoding.
 
     Args:
         data: bytes of the file.
@@ -182,12 +181,11 @@ def read_dicom_header(data: bytes, complete: bool) -> ImageHeader:
         struct.error: `data` is too short for the header.
     """
     try:
-        layout = read_instance(data).layout
+        return read_instance(data).header
     except InvalidImageError:
         if complete:
             raise
         raise struct.error from None
-    return ImageHeader("dicom", layout.columns, layout.rows)
 
 
 def _inflate(data: bytes) -> bytes:

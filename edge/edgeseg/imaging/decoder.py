@@ -13,6 +13,11 @@ from edgeseg.imaging.arrays import row_bands
 from edgeseg.imaging.codec_warnings import capture_codec_warnings
 from edgeseg.imaging.file_headers import peek_header, read_header
 from edgeseg.imaging.file_signatures import SIGNATURE_BYTES, is_dicom
+from edgeseg.imaging.gzip_files import (
+    GZIP_SIGNATURE,
+    decompress_beginning,
+    gzip_decompressor,
+)
 from edgeseg.imaging.image_header import ImageHeader
 from edgeseg.imaging.jpeg import decode_plain_jpeg
 from edgeseg.imaging.sample_range import Samples, estimate_maximum, scale_to_uint8
@@ -22,8 +27,7 @@ from edgeseg.system.allocator import release_freed_memory
 
 MAX_FILE_BYTES = 256 << 20  # limit for a photograph file, before and after decompression
 
-_LARGE_BYTES = 32 << 20
-_GZIP, _GZIP_WINDOW = b"\x1f\x8b", 31
+_MIN_RELEASE_BYTES = 32 << 20  # decompressed files above this size leave many freed blocks
 _MAX_BYTES_PER_PIXEL = 24  # a plain-text PPM with 16 bits per sample has 18 bytes per pixel
 _DAMAGE = re.compile(
     "Corrupt JPEG data: (?!bad ICC)|Premature end of JPEG|Inconsistent progression"
@@ -45,7 +49,7 @@ def decode_rgb(data: bytes) -> npt.NDArray[np.uint8]:
     Raises:
         InvalidImageError: the file cannot be decoded correctly.
     """
-    packed_bytes = len(data) if data.startswith(_GZIP) else 0
+    packed_bytes = len(data) if data.startswith(GZIP_SIGNATURE) else 0
     data = unpack_gzip(data)
     if is_dicom(data[:SIGNATURE_BYTES]):
         try:
@@ -100,12 +104,12 @@ def unpack_gzip(data: bytes) -> bytes:
     """
     if not data:
         raise InvalidImageError("the file is empty")
-    if not data.startswith(_GZIP):
+    if not data.startswith(GZIP_SIGNATURE):
         return data
     try:
-        beginning = zlib.decompressobj(_GZIP_WINDOW).decompress(data, 1 << 16)
+        beginning = decompress_beginning(data, 1 << 16)
         limit = _max_unpacked_bytes(beginning)
-        unpacker = zlib.decompressobj(_GZIP_WINDOW)
+        unpacker = gzip_decompressor()
         unpacked = unpacker.decompress(data, limit)
     except zlib.error as error:
         raise InvalidImageError(f"gzip: {DAMAGED}") from error
@@ -115,7 +119,7 @@ def unpack_gzip(data: bytes) -> bytes:
         )
     if not unpacker.eof:
         raise InvalidImageError(CUT_OFF)
-    if len(unpacked) > _LARGE_BYTES:
+    if len(unpacked) > _MIN_RELEASE_BYTES:
         release_freed_memory()  # the decompressed blocks
     return unpacked
 

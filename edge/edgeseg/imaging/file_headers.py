@@ -158,7 +158,7 @@ def _read_jpeg(data: bytes, complete: bool) -> ImageHeader:
             if marker.code not in {0xC0, 0xC1}:
                 decoder_bytes = max(3, _coefficient_bytes(data, marker.end + 7))
             if not complete:
-                return ImageHeader("jpeg", width, height)
+                return ImageHeader("jpeg", width, height, decoder_bytes=decoder_bytes)
         scans += marker.code == START_OF_SCAN
         if scans > _MAX_JPEG_SCANS:
             raise InvalidImageError(

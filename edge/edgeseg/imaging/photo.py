@@ -35,6 +35,7 @@ _SUFFIXES = (
 # Suffixes of photograph files in lower case, with the dot.
 PHOTOGRAPH_SUFFIXES = (*_SUFFIXES, *(f"{suffix}.gz" for suffix in _SUFFIXES))
 
+_MIN_BLOCK_BYTES = 1 << 20
 _BLOCK_BYTES = 8 << 20  # most pipes contain less, so that the bytes are not copied
 
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+){2,}")
@@ -152,9 +153,11 @@ def read_photo_bytes(path: Path, name: str | None = None) -> bytes:
     name = str(path) if name is None else name
     try:
         with open_regular_file(path) as file:
-            # The file is read at once, because joining its parts requires twice its size.
+            # The file is read at once, because joining its parts requires twice its size. Some file
+            # systems report the size 0.
             size = os.fstat(file.fileno()).st_size
-            return read_photo_stream(file, name, min(size, MAX_FILE_BYTES) + 1)
+            block_bytes = max(_MIN_BLOCK_BYTES, min(size, MAX_FILE_BYTES) + 1)
+            return read_photo_stream(file, name, block_bytes)
     except OSError as error:
         raise PhotoError(
             f"{name}: cannot be read ({error.strerror}). Check the name and the permissions.",

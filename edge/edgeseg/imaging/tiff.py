@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from edgeseg.errors import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError
 from edgeseg.imaging import tiff_deflate
+from edgeseg.imaging.file_content import FileContent, unpack_at
 
 # Maximum number of values in a tag, more than the number of strips or tiles of any photograph.
 _MAX_VALUES = 1 << 17
@@ -50,13 +51,13 @@ _UNSUPPORTED_COMPRESSIONS = {
 _WHITE_IS_ZERO, _YCBCR = 0, 6  # photometric values; YCbCr may have fewer colour samples than pixels
 
 
-def tiff_formats(data: bytes) -> tuple[str, str]:
+def tiff_formats(data: FileContent) -> tuple[str, str]:
     """Return the struct formats of an offset and of a directory's number of entries.
 
     Args:
         data: first bytes of a TIFF or BigTIFF file.
     """
-    order = "<" if data[:1] == b"I" else ">"
+    order = "<" if data[0:1] == b"I" else ">"
     is_big = data[2:4] in {b"+\0", b"\0+"}
     return (order + "Q", order + "Q") if is_big else (order + "I", order + "H")
 
@@ -71,7 +72,7 @@ class TiffDirectory(NamedTuple):
     tags: dict[int, tuple[int, ...]]
 
     @classmethod
-    def read(cls, data: bytes, start: int | None = None) -> TiffDirectory:
+    def read(cls, data: FileContent, start: int | None = None) -> TiffDirectory:
         """Read a directory of a TIFF file.
 
         Args:
@@ -85,8 +86,8 @@ class TiffDirectory(NamedTuple):
         order = offset_format[0]
         offset_bytes = struct.calcsize(offset_format)
         if start is None:
-            (start,) = struct.unpack_from(offset_format, data, offset_bytes)
-        (count,) = struct.unpack_from(count_format, data, start)
+            (start,) = unpack_at(offset_format, data, offset_bytes)
+        (count,) = unpack_at(count_format, data, start)
         first = start + struct.calcsize(count_format)
         # An entry contains the tag, the type, the count, and the values. Long values are replaced
         # with an offset.
@@ -94,15 +95,15 @@ class TiffDirectory(NamedTuple):
         entry_bytes = struct.calcsize(entry_format) + offset_bytes
         tags: dict[int, tuple[int, ...]] = {}
         for entry in range(first, first + entry_bytes * min(count, _MAX_ENTRIES), entry_bytes):
-            number, kind, length = struct.unpack_from(entry_format, data, entry)
+            number, kind, length = unpack_at(entry_format, data, entry)
             code = _TYPE_CODES.get(kind)
             if number not in _TAGS or number in tags or code is None or length > _MAX_VALUES:
                 continue
             values_format = f"{order}{length}{code}"
             values = entry + entry_bytes - offset_bytes
             if struct.calcsize(values_format) > offset_bytes:
-                (values,) = struct.unpack_from(offset_format, data, values)
-            tags[number] = struct.unpack_from(values_format, data, values)
+                (values,) = unpack_at(offset_format, data, values)
+            tags[number] = unpack_at(values_format, data, values)
         return cls(tags)
 
     @property

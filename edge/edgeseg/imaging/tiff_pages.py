@@ -3,6 +3,7 @@
 import struct
 from typing import NamedTuple
 
+from edgeseg.imaging.file_content import FileContent, unpack_at
 from edgeseg.imaging.tiff import TiffDirectory, tiff_formats
 
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -23,7 +24,7 @@ class TiffPages(NamedTuple):
     skipped: int
 
 
-def list_tiff_pages(data: bytes) -> TiffPages:
+def list_tiff_pages(data: FileContent) -> TiffPages:
     """List the pages of a TIFF file.
 
     A page is a thumbnail if the file marks it as a thumbnail, or if its longer side is at most half
@@ -64,7 +65,7 @@ def select_tiff_page(data: bytes, offset: int) -> bytes:
     return b"".join((data[:start], struct.pack(offset_format, offset), data[2 * start :]))
 
 
-def _directory_offsets(data: bytes) -> list[int]:
+def _directory_offsets(data: FileContent) -> list[int]:
     """Read the chain of directories. Stop at its end, at a damaged link, or at a loop."""
     offset_format, count_format = tiff_formats(data)
     offset_bytes, count_bytes = struct.calcsize(offset_format), struct.calcsize(count_format)
@@ -73,8 +74,8 @@ def _directory_offsets(data: bytes) -> list[int]:
     link = offset_bytes
     while len(offsets) < _MAX_PAGES:
         try:
-            (offset,) = struct.unpack_from(offset_format, data, link)
-            (count,) = struct.unpack_from(count_format, data, offset)
+            (offset,) = unpack_at(offset_format, data, link)
+            (count,) = unpack_at(count_format, data, offset)
         except (struct.error, OverflowError):
             break
         if not offset or offset in offsets:

@@ -24,6 +24,24 @@ if TYPE_CHECKING:
 Payload: TypeAlias = bytes | npt.NDArray[np.uint8]
 """Bytes of an image file, or a decoded frame, (H, W, 3) uint8 RGB."""
 
+
+class SingleUsePayload:
+    """Payload that can be read once. Afterwards, the frame does not keep the payload in memory.
+
+    Args:
+        payload: bytes of an image file, or a decoded frame.
+    """
+
+    def __init__(self, payload: Payload) -> None:
+        self._payload: Payload | None = payload
+
+    def take(self) -> Payload:
+        """Return the payload and remove it from this object."""
+        payload, self._payload = self._payload, None
+        assert payload is not None
+        return payload
+
+
 LIVE_FPS = 10.0
 """Frames per second of the overlay video of a camera or a stream."""
 
@@ -54,8 +72,7 @@ class Frame:
         eye: eye from a manifest or the metadata; an option takes precedence.
         eye_source: origin of `eye`; None if unknown.
         dicom: frame of a DICOM file; None for other files.
-        estimate_memory: function that returns the bytes that are required to process the image; 0
-            if unknown.
+        required_bytes: bytes that are required to process the image; 0 if unknown.
     """
 
     source: str
@@ -72,7 +89,7 @@ class Frame:
     eye: Eye | None = None
     eye_source: EyeSource | None = None
     dicom: DicomFrame | None = None
-    estimate_memory: Callable[[], int] = int
+    required_bytes: int = 0
 
     @property
     def name(self) -> str:

@@ -186,13 +186,16 @@ def _compute_and_store(
     budget = MemoryBudget(limit_memory(workers))
     with ThreadPoolExecutor(workers, "store") as pool:
 
-        def process(frame: Frame) -> Future[Records]:
-            with budget.reserve(frame.estimate_memory() if workers > 1 else 0):
+        def process(frame: Frame) -> Future[Records] | None:
+            with budget.reserve(frame.required_bytes if workers > 1 else 0):
+                if stop.asked:  # during the wait for memory
+                    return None
                 encoded = stages.compute(frame)
             return pool.submit(stages.store, encoded)
 
         for stored in process_frames(frames, process, workers, stop):
-            yield stored.result()
+            if stored is not None:
+                yield stored.result()
 
 
 def _count_workers(source: Source) -> int:

@@ -104,7 +104,7 @@ class Endpoints:
                 return await self._queue.run(
                     partial(_map_errors, work, upload),
                     request,
-                    partial(estimate_bytes, upload.data, len(upload.data)),
+                    partial(estimate_bytes, upload.data),
                 )
 
     def _make_records(self, options: SegmentOptions, upload: Upload) -> Response:

@@ -173,3 +173,15 @@ def test_size_is_read_from_the_beginning_of_a_file(make_dicom: Maker, photo: Pho
     assert header is not None
     assert (header.format, header.width, header.height) == ("dicom", 200, 120)
     assert peek_header(data[:300]) is None
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.70"])
+def test_header_of_jpeg2000_and_lossless_jpeg_counts_memory_of_decoder(
+    make_dicom: Maker, photo: Photo, syntax: str
+) -> None:
+    from pydicom.encaps import encapsulate
+
+    data = make_dicom(photo, syntax=syntax, pixel_data=encapsulate([bytes(1000)]))
+    header = peek_header(data)
+    assert header is not None
+    assert header.decoder_bytes == 24

@@ -16,7 +16,7 @@ import pytest
 
 from edgeseg.errors import PhotoError
 from edgeseg.imaging.decoder import MAX_FILE_BYTES
-from edgeseg.imaging.file_headers import read_header
+from edgeseg.imaging.file_headers import peek_header, read_header
 from edgeseg.imaging.photo import decode_photo, read_photo_stream
 
 DecodingError: TypeAlias = Callable[[bytes], str]
@@ -181,6 +181,9 @@ def test_decode_photo_large_16_bit_png_with_transparency_raises() -> None:
     assert caught.value.code == "too_large"
 
 
+SCAN_AND_END = b"\xff\xda\0\x02\1\2\xff\xd9"
+
+
 @pytest.mark.parametrize(
     ("factors", "expected"), [(b"\x22\x11\x11", 3), (b"\x11\x11\x11", 6), (b"\x11", 3)]
 )
@@ -189,5 +192,8 @@ def test_read_header_progressive_jpeg_counts_memory_of_coefficients(
 ) -> None:
     components = b"".join(bytes((number, factor, 0)) for number, factor in enumerate(factors))
     frame = struct.pack(">HBHHB", 8 + len(components), 8, 40, 64, len(factors)) + components
-    jpeg = b"\xff\xd8\xff\xc2" + frame + b"\xff\xda\0\x02\1\2\xff\xd9"
+    jpeg = b"\xff\xd8\xff\xc2" + frame + SCAN_AND_END
     assert read_header(jpeg).decoder_bytes == expected
+    peeked = peek_header(jpeg[: -len(SCAN_AND_END)])
+    assert peeked is not None
+    assert peeked.decoder_bytes == expected

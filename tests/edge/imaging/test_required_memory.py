@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import struct
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from edgeseg.imaging.encoder import encode_jpeg, encode_png
-from edgeseg.imaging.required_memory import estimate_bytes, estimate_file
+from edgeseg.imaging.required_memory import estimate_bytes, estimate_file, estimate_tiff_page
 from edgeseg.imaging.size_limits import MAX_REQUIRED_BYTES
+from edgeseg.imaging.tiff_pages import list_tiff_pages
 from edgeseg.synthetic import generate_photo
 
 PHOTO = generate_photo(1, 200).photo
@@ -33,4 +37,31 @@ def test_estimate_file_missing_or_other_file_returns_zero(tmp_path: Path) -> Non
 
 
 def test_estimate_bytes_without_size_returns_maximum() -> None:
-    assert estimate_bytes(JPEG[:1000], len(JPEG)) == MAX_REQUIRED_BYTES
+    assert estimate_bytes(JPEG[:1000]) == MAX_REQUIRED_BYTES
+
+
+def test_estimate_file_tiff_with_directory_at_the_end_reads_its_size(tmp_path: Path) -> None:
+    path = tmp_path / "large.tif"
+    image = np.zeros((1500, 1200, 3), np.uint8)
+    assert cv2.imwrite(str(path), image, (cv2.IMWRITE_TIFF_COMPRESSION, 1))
+    data = path.read_bytes()
+    (offset,) = struct.unpack_from("<I", data, 4)
+    assert offset > 1 << 22
+    assert image.size < estimate_file(path) < 10 * image.size
+    assert estimate_file(path) == estimate_bytes(data)
+
+
+def test_estimate_bytes_tiff_returns_maximum_of_its_pages(tmp_path: Path) -> None:
+    path = tmp_path / "pages.tif"
+    pages = [np.zeros((side, side, 3), np.uint8) for side in (300, 500)]
+    assert cv2.imwritemulti(str(path), pages)
+    data = path.read_bytes()
+    first, second = list_tiff_pages(data).photographs
+    estimate = estimate_tiff_page(data, second, len(data))
+    assert estimate_bytes(data) == estimate > estimate_tiff_page(data, first, len(data)) > 0
+
+
+def test_estimate_bytes_gzip_counts_packed_and_unpacked_bytes() -> None:
+    ppm = b"P6 1000 1000 255\n" + bytes(3_000_000)
+    packed = gzip.compress(ppm)
+    assert estimate_bytes(packed) == estimate_bytes(ppm) + len(packed)

@@ -14,6 +14,7 @@ from edgeseg.errors import InvalidImageError, PhotoError
 from edgeseg.imaging.arrays import Photo
 from edgeseg.imaging.decoder import MAX_FILE_BYTES
 from edgeseg.imaging.file_headers import peek_header
+from edgeseg.imaging.gzip_files import GZIP_SIGNATURE
 from edgeseg.imaging.photo import decode_photo, photo_stem, read_photo_bytes
 from edgeseg.imaging.required_memory import estimate_file
 from edgeseg.imaging.size_limits import MAX_REQUIRED_BYTES
@@ -82,7 +83,7 @@ def _may_be_mask(path: Path) -> bool:
     try:
         header = peek_header(beginning)
     except InvalidImageError:  # a gzip file or an unsupported format
-        return beginning.startswith(b"\x1f\x8b")
+        return beginning.startswith(GZIP_SIGNATURE)
     if header is None or not header.width * header.height:
         return False
     if header.format == "png" and beginning[25] in _PALETTE_OR_GREY_PNG:

@@ -8,9 +8,9 @@ from typing import NoReturn
 
 from edgeseg.errors import InvalidImageError, PhotoError, missing_dicom
 from edgeseg.imaging.file_signatures import SIGNATURE_BYTES, is_dicom
-from edgeseg.run.frame import Frame
-
-_GZIP, _GZIP_WINDOW = b"\x1f\x8b", 31
+from edgeseg.imaging.gzip_files import GZIP_SIGNATURE, decompress_beginning
+from edgeseg.imaging.size_limits import required_bytes
+from edgeseg.run.frame import Frame, Payload, SingleUsePayload
 
 
 def split_dicom(frame: Frame, data: bytes) -> Iterator[Frame]:
@@ -38,14 +38,14 @@ def split_dicom(frame: Frame, data: bytes) -> Iterator[Frame]:
         message = "not enough free memory. Free some memory."
         yield _failed(frame, InvalidImageError(message, "too_large"))
         return
-    load: Callable[[], bytes] = partial(bytes, data)
+    load: Callable[[], Payload] = partial(bytes, data)
     if instance.layout.frames == 1:
-        load = [data].pop  # the frame does not keep the bytes in memory
+        load = SingleUsePayload(data).take
+    required = required_bytes(instance.header, len(instance.data))
     del data
-    estimate = partial(int, instance.required_bytes)
     for number in range(1, instance.layout.frames + 1):
         dicom = DicomFrame(instance, number)
-        described = replace(frame, load=load, dicom=dicom, estimate_memory=estimate)
+        described = replace(frame, load=load, dicom=dicom, required_bytes=required)
         if frame.spacing is None:
             described = replace(described, spacing=read_spacing(dicom))
         eye = read_eye(dicom)
@@ -63,11 +63,10 @@ def is_gzipped_dicom(data: bytes) -> bool:
     Args:
         data: bytes of the file, or its first `SIGNATURE_BYTES` bytes.
     """
-    if not data.startswith(_GZIP):
+    if not data.startswith(GZIP_SIGNATURE):
         return False
     try:
-        unpacker = zlib.decompressobj(_GZIP_WINDOW)
-        return is_dicom(unpacker.decompress(data[:SIGNATURE_BYTES], SIGNATURE_BYTES))
+        return is_dicom(decompress_beginning(data[:SIGNATURE_BYTES], SIGNATURE_BYTES))
     except zlib.error:
         return False
 

@@ -1,15 +1,15 @@
 """Conversion of TIFF pages and DICOM frames to frames of a run."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
 from edgeseg.errors import PhotoError
 from edgeseg.imaging.decoder import unpack_gzip
 from edgeseg.imaging.file_signatures import SIGNATURE_BYTES, is_dicom
-from edgeseg.imaging.required_memory import estimate_bytes
+from edgeseg.imaging.required_memory import estimate_bytes, estimate_tiff_page
 from edgeseg.imaging.tiff_pages import TIFF_SIGNATURES, list_tiff_pages, select_tiff_page
-from edgeseg.run.frame import Frame, Payload
+from edgeseg.run.frame import Frame, SingleUsePayload
 from edgeseg.run.sources.dicom_frames import is_gzipped_dicom, raise_error, split_dicom
 
 
@@ -32,26 +32,32 @@ def split_pages(frame: Frame) -> Iterator[Frame]:
         yield from frames
         return
     if not isinstance(data, bytes) or not data.startswith(TIFF_SIGNATURES):
-        single = replace(frame, load=_release_on_load(data))
+        single = replace(frame, load=SingleUsePayload(data).take)
         del data
         yield single
         return
-    frame = replace(frame, estimate_memory=partial(int, estimate_bytes(data, len(data))))
     pages = list_tiff_pages(data)
     warnings = frame.warnings
     if pages.skipped:
         warnings += ("pages_skipped",)
     if len(pages.photographs) < 2:
-        single = replace(frame, load=_release_on_load(data), warnings=warnings)
+        single = replace(
+            frame,
+            load=SingleUsePayload(data).take,
+            warnings=warnings,
+            required_bytes=estimate_bytes(data),
+        )
         del data
         yield single
         return
     for page, offset in enumerate(pages.photographs, 1):
         stem = frame.stem if page == 1 else f"{frame.stem}_p{page:04}"
-        load = partial(select_tiff_page, data, offset)
-        yield replace(frame, stem=stem, load=load, page=page, warnings=warnings)
-
-
-def _release_on_load(data: Payload) -> Callable[[], Payload]:
-    """Return a function that returns the data once. Then the frame does not keep it in memory."""
-    return [data].pop
+        yield replace(
+            frame,
+            stem=stem,
+            load=partial(select_tiff_page, data, offset),
+            page=page,
+            warnings=warnings,
+            # `select_tiff_page` copies the file, except for the first page.
+            required_bytes=estimate_tiff_page(data, offset, 2 * len(data)),
+        )

@@ -1,10 +1,13 @@
 """Photograph files as a source of frames."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from edgeseg.imaging.file_content import OpenFile
 from edgeseg.imaging.file_signatures import SIGNATURE_BYTES, is_dicom
+from edgeseg.imaging.gzip_files import decompressed_bytes
 from edgeseg.imaging.tiff_pages import TIFF_SIGNATURES
 from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import Input
@@ -14,7 +17,7 @@ from edgeseg.system.names import name_key
 from edgeseg.system.regular_files import open_regular_file
 from edgeseg.system.signals import StopRequest
 
-_LARGE_FILE_BYTES = 64 << 20
+_LARGE_FILE_BYTES = 16 << 20  # such a file is read before its memory is reserved
 
 
 class Photographs:
@@ -46,14 +49,9 @@ class Photographs:
         for photograph in self.inputs:
             if stop.asked:
                 return
-            frame = Frame(
-                photograph.name,
-                photograph.stem,
-                photograph.read_bytes,
-                estimate_memory=photograph.estimate_memory,
-            )
+            frame = Frame(photograph.name, photograph.stem, photograph.read_bytes)
             if photograph.path is None or not _has_pages(photograph.path):
-                yield frame
+                yield replace(frame, required_bytes=photograph.estimate_memory())
                 continue
             if _is_large(photograph.path):
                 yield None  # other photographs are finished before this file is read
@@ -74,8 +72,11 @@ class Photographs:
 
 
 def _is_large(path: Path) -> bool:
+    """Return whether the bytes of a file require much memory, if necessary after decompression."""
     try:
-        return path.stat().st_size > _LARGE_FILE_BYTES
+        with open_regular_file(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            return size + decompressed_bytes(OpenFile(file), size) > _LARGE_FILE_BYTES
     except OSError:  # this error is reported when the frame is loaded
         return False
 

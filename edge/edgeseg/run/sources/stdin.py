@@ -18,14 +18,14 @@ from edgeseg.errors import InvalidImageError, PhotoError
 from edgeseg.imaging.decoder import MAX_FILE_BYTES
 from edgeseg.imaging.file_headers import peek_header
 from edgeseg.imaging.file_signatures import is_dicom
+from edgeseg.imaging.gzip_files import GZIP_SIGNATURE
 from edgeseg.imaging.jpeg_markers import BEGINNING, JpegSplitter
-from edgeseg.run.frame import LIVE_FPS, Frame, live_frame, timestamp_text
+from edgeseg.run.frame import LIVE_FPS, Frame, SingleUsePayload, live_frame, timestamp_text
 from edgeseg.run.inputs import STDIN_NAME, STDIN_STEM
 from edgeseg.run.sources.pages import split_pages
 from edgeseg.system.signals import StopRequest
 
 _BLOCK_BYTES = 1 << 18
-_GZIP = b"\x1f\x8b"
 _MULTI_PICTURE = b"MPF\0"
 _POLL_S = 0.1
 
@@ -48,7 +48,7 @@ class StdinPhotograph:
     def frames(self, stop: StopRequest) -> Iterator[Frame]:
         """Yield the photograph."""
         if not stop.asked:
-            load = [self.data].pop
+            load = SingleUsePayload(self.data).take
             self.data = b""  # the pages keep the data in memory as long as necessary
             yield from split_pages(Frame(STDIN_NAME, STDIN_STEM, load))
 
@@ -138,7 +138,7 @@ def _is_photograph(beginning: bytes) -> bool:
     if is_dicom(beginning):
         return True
     try:
-        return beginning.startswith(_GZIP) or peek_header(beginning) is not None
+        return beginning.startswith(GZIP_SIGNATURE) or peek_header(beginning) is not None
     except InvalidImageError:
         return False
 

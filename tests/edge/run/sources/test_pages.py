@@ -32,6 +32,21 @@ def test_photographs_pages_of_a_tiff_are_frames_with_their_own_names(tmp_path: P
     assert frames[0].load() != frames[1].load()
 
 
+def test_photographs_pages_of_a_tiff_require_the_memory_of_their_own_size(tmp_path: Path) -> None:
+    path = write_tiff(tmp_path / "eye.tif", 300, 500)
+    file_bytes = path.stat().st_size
+    first, second = list_frames(path)
+    assert 300 * 300 * 6 < first.required_bytes < 300 * 300 * 20 + 2 * file_bytes
+    assert 500 * 500 * 6 < second.required_bytes < 500 * 500 * 20 + 2 * file_bytes
+    assert second.required_bytes > first.required_bytes
+
+
+def test_photographs_single_file_requires_memory(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "eye.png"), np.zeros((600, 600, 3), np.uint8))
+    (frame,) = list_frames(tmp_path / "eye.png")
+    assert 600 * 600 * 6 < frame.required_bytes < 600 * 600 * 20
+
+
 def test_photographs_thumbnail_page_is_skipped_with_a_warning(tmp_path: Path) -> None:
     (frame,) = list_frames(write_tiff(tmp_path / "eye.tif", 16, 64))
     assert (frame.stem, frame.page, frame.warnings) == ("eye", None, ("pages_skipped",))

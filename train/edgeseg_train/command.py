@@ -101,8 +101,7 @@ def _print_architectures(ctx: click.Context, parameter: click.Parameter, value: 
               help="Share of the photographs that are changed as if another camera had taken "
                    "them.")  # fmt: skip
 @click.option("--freeze-statistics", is_flag=True,
-              help="Keep the BatchNorm statistics of --start. Recommended for small "
-                   "batches.")  # fmt: skip
+              help="Keep the BatchNorm statistics of --start.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
 @click.option("--resume", is_flag=True,
               help="Continue the run in the folder of --out, or start a run if the folder contains "
@@ -145,7 +144,7 @@ def train(
     checkpoint = load_checkpoint(start) if start is not None else None
     architecture = _choose_architecture(arch, checkpoint)
     length = (epochs, minutes) if sheet is None else (1, None)
-    if freeze_statistics and checkpoint is None:
+    if freeze_statistics and checkpoint is None and not resume:
         raise UsageError("--freeze-statistics: requires --start")
     config = make_config(
         architecture,

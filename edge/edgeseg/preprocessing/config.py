@@ -74,6 +74,8 @@ class PreprocessingConfig:
             _reject(f"tiles = {self.tiles} (allowed: 1 to 64)")
         if not 0 < self.clip_limit <= 1000:
             _reject(f"clip_limit = {self.clip_limit} (allowed: above 0, at most 1000)")
+        if self.colour == "balance" and self.contrast_at == "before":
+            _reject("colour = 'balance' requires contrast_at = 'after'")
         if self.fill != "keep" and not 0 <= self.fill <= 255:
             _reject(f"fill = {self.fill} (allowed: 0 to 255, or 'keep')")
         if not all(map(math.isfinite, self.mean)):

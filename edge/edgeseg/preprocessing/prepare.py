@@ -105,9 +105,11 @@ def _balance_colour(
     averaging areas gives levels in between.
     """
     gains = compute_gains(np.array(cv2.mean(pixels, inside)[:3]))
+    source = placement.source
+    cropped = placement._replace(source=Box(0, 0, source.width, source.height))
     for index in np.flatnonzero(gains != 1).tolist():
-        channel = multiply_channel(photo[..., index], gains[index])
-        cv2.insertChannel(resize_to_input(channel, placement, fit, padding), pixels, index)
+        channel = multiply_channel(photo[source.rows, source.columns, index], gains[index])
+        cv2.insertChannel(resize_to_input(channel, cropped, fit, padding), pixels, index)
     return pixels
 
 

@@ -68,6 +68,7 @@ def test_config_after_round_trip_through_json_is_equal(config: PreprocessingConf
         ({"size": 64, "tiles": "keep"}, "tiles"),
         ({"size": 64, "clip_limit": 0}, "clip_limit"),
         ({"size": 64, "clip_limit": float("nan")}, "clip_limit"),
+        ({"size": 64, "colour": "balance", "contrast_at": "before"}, "contrast_at"),
         ({"size": 64, "fill": 256}, "fill"),
         ({"size": 64, "fill": "black"}, "fill"),
         ({"size": 64, "mean": [0, 0]}, "mean"),

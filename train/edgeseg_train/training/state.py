@@ -152,6 +152,7 @@ def describe_config(config: TrainConfig, photographs: int) -> dict[str, object]:
         "photograph_sizes": list(config.photograph_sizes),
         "coverage": config.coverage,
         "simulated_cameras": config.simulated_cameras,
+        "frozen_statistics": config.frozen_statistics,
         "photographs": photographs,
     }
 

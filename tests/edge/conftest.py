@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -129,3 +131,25 @@ def drawn() -> SyntheticPhoto:
     """Synthetic photograph that is not square."""
     whole = generate_photo(5, 300)
     return SyntheticPhoto(whole.photo[20:280], whole.truth[20:280], whole.fov[20:280])
+
+
+# ru_maxrss would include the memory of the test process, because the child was forked from it.
+_PRINT_PEAK = "print(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0])"
+
+
+@pytest.fixture
+def run_and_measure_memory(tmp_path: Path) -> Callable[..., tuple[str, int]]:
+    """Function that runs Python code with arguments in the test's folder.
+
+    The function returns the standard output and the peak memory in kB.
+    """
+
+    def run(code: str, *arguments: str) -> tuple[str, int]:
+        command = [sys.executable, "-c", f"{code}; {_PRINT_PEAK}", *arguments]
+        result = subprocess.run(
+            command, cwd=tmp_path, stdout=subprocess.PIPE, check=True, text=True
+        )
+        output, _, peak = result.stdout.strip().rpartition("\n")
+        return output, int(peak)
+
+    return run

@@ -22,8 +22,7 @@ from edgeseg.run.inputs import path_text
 from edgeseg.runtimes.base import ProviderChoice, RuntimeChoice
 from edgeseg.system.regular_files import open_regular_file
 
-BYTES_PER_WORKER = 512 << 20
-"""Bytes of memory that a worker requires for photographs of 20 megapixels."""
+_BYTES_PER_PROCESS = 512 << 20  # memory of a worker process for photographs of 20 megapixels
 
 _MAX_TASK_SIZE = 32
 _MIN_TASKS = 64
@@ -62,7 +61,7 @@ def count_workers(workers: int | None, threads: int | None, provider: str | None
     if provider not in (None, "cpu"):
         return 1
     by_cores = cpu.usable_cores() // (threads or 1)
-    by_memory = psutil.virtual_memory().available // BYTES_PER_WORKER
+    by_memory = psutil.virtual_memory().available // _BYTES_PER_PROCESS
     return max(1, min(by_cores, by_memory))
 
 

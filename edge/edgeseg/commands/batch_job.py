@@ -108,7 +108,7 @@ def _join(
     page = "" if job.options.html is None else f", page in {job.options.html}"
     _warn(f"{_describe(summary)}; {plural(summary.rows, 'row')} in {shown}{page}")
     if summary.counts.failed:
-        _warn(f"failed photographs are the rows of {shown} with the status failed")
+        _warn(f"the failed photographs are listed in {shown}, in the rows with the status `failed`")
     missing = sum(stop - start for start, stop in summary.missing)
     if missing:
         first = summary.missing[0]

@@ -36,7 +36,8 @@ def encode_png(
     Args:
         image: (H, W, 3) RGB or (H, W) grey, uint8 or uint16.
         texts: key (1 to 79 characters) and value of each tEXt chunk, in this order. Latin-1.
-        in_place: whether the colours may be swapped in the image itself instead of a copy.
+        in_place: whether the colours may be swapped in the image itself instead of a copy. The
+            image then has the channel order BGR.
 
     Returns:
         Bytes of the file.

@@ -76,7 +76,8 @@ def read_header(data: bytes) -> ImageHeader:
 def peek_header(beginning: bytes) -> ImageHeader | None:
     """Read the header from the first bytes of an image file.
 
-    Returns: Header; None if these bytes do not contain the size. Completeness is not checked.
+    Returns:
+        Header; None if these bytes do not contain the size. Completeness is not checked.
 
     Raises:
         InvalidImageError: the bytes are not the beginning of an image file.

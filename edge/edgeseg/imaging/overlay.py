@@ -79,7 +79,8 @@ def overlay_in_place(
         opacity: weight of the colour, 0 to 1; None to use the default of the style.
         style: line around the mask, or tint of its pixels.
 
-    Yields: The photograph.
+    Yields:
+        The photograph.
     """
     bands = list(row_bands(len(photo)))
     saved = [photo[rows][_marked_pixels(mask, rows, style) != 0] for rows in bands]

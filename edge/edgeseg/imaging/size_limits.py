@@ -6,7 +6,11 @@ from edgeseg.imaging.image_header import ImageHeader
 MAX_PIXELS = 100_000_000  # fundus cameras have 0.3 to 50 megapixels
 
 MAX_REQUIRED_BYTES = 870_000_000
-"""Memory limit of a photograph. With libraries and model, a process requires less than 1 GB."""
+"""Memory limit of a photograph.
+
+With libraries and model, a process usually requires less than 1 GB. `docs/formats.md` names the
+exception.
+"""
 
 _PROCESSING_BYTES = 8  # bytes per pixel after decoding: RGB, masks and measurements
 

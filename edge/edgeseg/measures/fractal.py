@@ -25,7 +25,8 @@ def box_counting_dimension(mask: Mask, diameter: float) -> float | None:
         mask: (H, W) uint8, nonzero for pixels of the object.
         diameter: diameter of the field of view in pixels.
 
-    Returns: The dimension; None for an empty mask.
+    Returns:
+        The dimension; None for an empty mask.
     """
     if not cv2.countNonZero(mask):
         return None

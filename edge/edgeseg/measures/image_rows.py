@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.imaging.arrays import Mask, Probability
+from edgeseg.imaging.arrays import Mask, Probability, row_bands
 
 _MAX_WHOLE_PIXELS = 1 << 24  # the values of 16 megapixels require 64 MB
 _BAND_ROWS = 512
@@ -70,7 +70,7 @@ def split_image(shape: tuple[int, ...]) -> list[slice]:
     """
     height, width = shape[:2]
     rows = height if height * width <= _MAX_WHOLE_PIXELS else _BAND_ROWS
-    return [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
+    return list(row_bands(height, rows))
 
 
 def select_rows(rows: npt.NDArray[np.generic], band: slice, height: int) -> npt.NDArray[np.int64]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 Indices: TypeAlias = npt.NDArray[np.int64]
 
-_MAX_LIST = 1 << 18
+_MAX_LIST = 1 << 18  # a list of this length requires up to 10 MB
 
 _STEPS = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
 # Row and column offset of each neighbour, clockwise from the upper neighbour. The index in this

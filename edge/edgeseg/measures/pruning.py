@@ -33,7 +33,8 @@ def prune_spurs(canvas: Canvas, distances: DistanceMap) -> tuple[PixelGraph, Dis
         canvas: skeleton, changed in place.
         distances: distance of each pixel from the background.
 
-    Returns: Graph of the remaining pixels, and the distance of each of these pixels.
+    Returns:
+        Graph of the remaining pixels, and the distance of each of these pixels.
     """
     known = canvas.pixels
     known_radii = distances.at(*canvas.rows_and_columns())

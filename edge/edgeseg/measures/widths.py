@@ -33,7 +33,8 @@ def measure_widths(
         directions: (K, 2) float64, unit vectors along the centre line.
         radii: (K,) float64, expected distance between edge and centre line.
 
-    Returns: (K,) float64, widths in pixels; NaN if an edge was not found.
+    Returns:
+        (K,) float64, widths in pixels; NaN if an edge was not found.
     """
     normals = np.stack([-directions[:, 1], directions[:, 0]], 1)
     first = np.maximum(radii - _BEFORE, 0)

@@ -33,7 +33,7 @@ from edgeseg.system.stage_timer import StageTimer
 T = TypeVar("T")
 
 _OVERLAYS = ("overlay", "measures_overlay")
-_LARGE_BYTES = 100 << 20
+_MIN_RELEASE_BYTES = 100 << 20  # a photograph of 35 megapixels
 
 
 class Stages:
@@ -123,7 +123,7 @@ class Stages:
 
         Args:
             segmented: segmented frame, or records to return unchanged.
-            in_place: whether the overlay may be drawn on the photograph itself.
+            in_place: whether the photograph may be changed; it cannot be used afterwards.
         """
         if not isinstance(segmented, SegmentedFrame):
             return segmented
@@ -225,8 +225,9 @@ class Stages:
             measures = self._measure(result, timer, options)
             measured += [] if measures is None else [measures]
             records.append(with_measures(record, measures, options))
-            if photo.nbytes > _LARGE_BYTES:
-                release_freed_memory()  # the next field may not fit into the freed memory
+            if photo.nbytes > _MIN_RELEASE_BYTES:
+                # Freed memory is fragmented, and the next field would require additional memory.
+                release_freed_memory()
         if not inferred:
             return SegmentedFrame(decoded, tuple(records), None)
         results = tuple(inferred)

@@ -11,7 +11,7 @@ from edgeseg.imaging.size_limits import MAX_REQUIRED_BYTES
 
 _MAX_WORKERS = 16
 # Memory of a photograph of 30 megapixels. Larger photographs wait for each other if necessary.
-_BYTES_PER_WORKER = 256 << 20
+_BYTES_PER_THREAD = 256 << 20
 
 
 def count_workers(frames: int | None = None) -> int:
@@ -23,7 +23,7 @@ def count_workers(frames: int | None = None) -> int:
     Args:
         frames: number of photographs; None if unknown.
     """
-    by_memory = psutil.virtual_memory().available // _BYTES_PER_WORKER
+    by_memory = psutil.virtual_memory().available // _BYTES_PER_THREAD
     most = _MAX_WORKERS if frames is None else min(frames, _MAX_WORKERS)
     return max(1, min(cpu.usable_cores(), most, by_memory))
 
@@ -34,7 +34,7 @@ def limit_memory(workers: int) -> int:
     Args:
         workers: number of photographs to process at the same time.
     """
-    return max(MAX_REQUIRED_BYTES, workers * _BYTES_PER_WORKER)
+    return max(MAX_REQUIRED_BYTES, workers * _BYTES_PER_THREAD)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import ctypes
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # constants of glibc's malloc.h
 _MAX_KEPT_BYTES = 1 << 30
 _MIN_MAPPED_BYTES = 1 << 20
-_LARGE_BYTES = 64 << 20  # larger than the array of a photograph of 21 megapixels
+_MAX_HEAP_ARRAY_BYTES = 64 << 20  # larger than the array of a photograph of 21 megapixels
 
 
 def keep_freed_memory() -> None:
@@ -16,7 +16,7 @@ def keep_freed_memory() -> None:
     them would require more memory than the arrays. This function must be called before threads
     start. It has no effect if the C library is not glibc.
     """
-    _set_options((_MMAP_THRESHOLD, _LARGE_BYTES), (_TRIM_THRESHOLD, _MAX_KEPT_BYTES))
+    _set_options((_MMAP_THRESHOLD, _MAX_HEAP_ARRAY_BYTES), (_TRIM_THRESHOLD, _MAX_KEPT_BYTES))
 
 
 def return_freed_memory() -> None:
@@ -29,7 +29,7 @@ def return_freed_memory() -> None:
 
 
 def release_freed_memory() -> None:
-    """Return the freed memory to the system, as far as the C library is glibc."""
+    """Return the freed memory to the system if the C library is glibc."""
     try:
         trim = ctypes.CDLL(None).malloc_trim
     except (AttributeError, OSError):

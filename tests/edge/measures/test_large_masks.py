@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -17,11 +16,6 @@ from edgeseg.measures.distances import DistanceMap
 from edgeseg.synthetic import generate_photo
 
 EYE = generate_photo(4, 500)
-
-# ru_maxrss would include the memory of the test process, because the child was forked from it.
-PRINT_PEAK = (
-    "status = open('/proc/self/status').read(); print(status.split('VmHWM:')[1].split()[0])"
-)
 
 
 def use_bands(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
@@ -64,7 +58,9 @@ def test_mask_with_too_long_skeleton_is_not_measured(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.slow
-def test_measure_of_a_large_mask_requires_less_than_a_gigabyte(tmp_path: Path) -> None:
+def test_measure_of_a_large_mask_requires_less_than_a_gigabyte(
+    tmp_path: Path, run_and_measure_memory: Callable[..., tuple[str, int]]
+) -> None:
     side = 10_000
     mask: Mask = np.zeros((side, side), np.uint8)
     for position in range(150, side, 300):
@@ -72,10 +68,9 @@ def test_measure_of_a_large_mask_requires_less_than_a_gigabyte(tmp_path: Path) -
     cv2.imwrite(str(tmp_path / "mask.png"), mask)
     code = (
         "import sys; from edgeseg.commands.measure import measure; "
-        f"measure(sys.argv[1:], standalone_mode=False); {PRINT_PEAK}"
+        "measure(sys.argv[1:], standalone_mode=False)"
     )
-    command = [sys.executable, "-c", code, "mask.png", "--measures-overlay", "overlays", "--json"]
-    result = subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, check=True, text=True)
-    record, peak = result.stdout.splitlines()
+    arguments = ("mask.png", "--measures-overlay", "overlays", "--json")
+    record, peak = run_and_measure_memory(code, *arguments)
     assert '"measures_status":"ok"' in record
-    assert int(peak) < 1_000_000
+    assert peak < 1_000_000

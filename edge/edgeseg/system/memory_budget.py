@@ -13,8 +13,8 @@ _MIN_RELEASE_BYTES = 256 << 20  # smaller reservations do not justify the time o
 class MemoryBudget:
     """Memory that threads reserve before they process a photograph.
 
-    Threads receive memory in the order in which they ask for it, so that small photographs do not
-    delay a large photograph without end.
+    Threads receive memory in the order of their requests. Otherwise, small photographs could delay
+    a large photograph indefinitely.
 
     Args:
         limit: bytes that all threads together may reserve.

@@ -7,7 +7,7 @@ import io
 import os
 import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
@@ -270,3 +270,15 @@ def test_read_mask_of_each_data_set_returns_plausible_vessels(data_root: Path) -
         mask = photo.read_mask(data_root / name)
         assert set(np.unique(mask)) == {0, 255}, name
         assert 0.03 < (mask > 0).mean() < 0.15, name
+
+
+def test_read_photo_bytes_file_with_unknown_size_is_read_in_blocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def return_block_bytes(stream: BinaryIO, name: str, block_bytes: int) -> bytes:
+        return str(block_bytes).encode()
+
+    monkeypatch.setattr(photo, "read_photo_stream", return_block_bytes)
+    path = tmp_path / "eye.png"
+    path.touch()  # such as files of FUSE and /proc, whose reported size is 0
+    assert int(photo.read_photo_bytes(path)) >= 1 << 16

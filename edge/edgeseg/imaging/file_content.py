@@ -1,5 +1,6 @@
 """Access to parts of a file that is in memory or open."""
 
+import os
 import struct
 from typing import BinaryIO, Protocol
 
@@ -16,13 +17,19 @@ class OpenFile:
 
     Args:
         file: file, opened for reading.
+
+    Attributes:
+        size: number of bytes of the file.
     """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        self.size = os.fstat(file.fileno()).st_size
 
     def __getitem__(self, position: slice, /) -> bytes:
         """Return some bytes. Bytes after the end of the file are omitted."""
+        if position.start >= self.size:  # `seek` rejects offsets of damaged files
+            return b""
         self._file.seek(position.start)
         return self._file.read(position.stop - position.start)
 

@@ -1,8 +1,8 @@
 """Memory that is required to process a photograph, estimated from the header of its file."""
 
-import os
 import struct
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from edgeseg.errors import InvalidImageError
@@ -30,7 +30,8 @@ def estimate_file(path: Path) -> int:
     """
     try:
         with open_regular_file(path) as file:
-            return _estimate(OpenFile(file), os.fstat(file.fileno()).st_size)
+            content = OpenFile(file)
+            return _estimate(content, content.size, _BEGINNINGS)
     except OSError:
         return 0
 
@@ -45,7 +46,7 @@ def estimate_bytes(data: bytes) -> int:
         Number of bytes; 0 if the file is not a photograph, and the maximum if the size of the image
         is unknown.
     """
-    return _estimate(data, len(data))
+    return _estimate(data, len(data), (len(data),))
 
 
 def estimate_tiff_page(data: FileContent, offset: int, file_bytes: int) -> int:
@@ -68,16 +69,16 @@ def estimate_tiff_page(data: FileContent, offset: int, file_bytes: int) -> int:
     return min(required_bytes(header, file_bytes), MAX_REQUIRED_BYTES)
 
 
-def _estimate(data: FileContent, size: int) -> int:
+def _estimate(data: FileContent, size: int, beginnings: Iterable[int]) -> int:
+    """Estimate the memory from the first `beginnings` bytes, one number after the other."""
     if data[0:4] in TIFF_SIGNATURES:
-        pages = list_tiff_pages(data).photographs
-        return max((estimate_tiff_page(data, offset, size) for offset in pages), default=0)
+        return _estimate_tiff(data, size)
     unpacked_bytes = min(decompressed_bytes(data, size), MAX_FILE_BYTES)
-    for count in _BEGINNINGS:
+    for count in beginnings:
         beginning = data[0:count]
         try:
             if beginning.startswith(GZIP_SIGNATURE):
-                beginning = decompress_beginning(beginning, count)
+                beginning = decompress_beginning(beginning, _BEGINNINGS[-1])
             header = peek_header(beginning)
         except (InvalidImageError, zlib.error):
             return 0
@@ -86,3 +87,11 @@ def _estimate(data: FileContent, size: int) -> int:
         if count >= size:
             break
     return MAX_REQUIRED_BYTES
+
+
+def _estimate_tiff(data: FileContent, size: int) -> int:
+    """Return the maximum over the photographs of a TIFF file."""
+    pages = list_tiff_pages(data)
+    if pages.skipped or len(pages.photographs) > 1:
+        size *= 2  # the file is copied to select a page
+    return max((estimate_tiff_page(data, page, size) for page in pages.photographs), default=0)

@@ -56,9 +56,13 @@ def required_bytes(header: ImageHeader, file_bytes: int) -> int:
         header: header of the image.
         file_bytes: size of the file.
     """
-    processing = header.width * header.height * _PROCESSING_BYTES
-    return max(_decoding_bytes(header, file_bytes), processing)
+    return max(_decoding_bytes(header, file_bytes), _pixels(header) * _PROCESSING_BYTES)
 
 
 def _decoding_bytes(header: ImageHeader, file_bytes: int) -> int:
-    return header.width * header.height * (3 + header.decoder_bytes) + file_bytes
+    return _pixels(header) * (3 + header.decoder_bytes) + file_bytes
+
+
+def _pixels(header: ImageHeader) -> int:
+    """Return the number of pixels; 0 if a damaged header contains a negative size."""
+    return max(0, header.width) * max(0, header.height)

@@ -104,7 +104,8 @@ class Endpoints:
                 return await self._queue.run(
                     partial(_map_errors, work, upload),
                     request,
-                    partial(estimate_bytes, upload.data),
+                    # A partial would keep the bytes in memory during the whole request.
+                    lambda: estimate_bytes(upload.data),
                 )
 
     def _make_records(self, options: SegmentOptions, upload: Upload) -> Response:

@@ -13,6 +13,7 @@ from edgeseg.errors import InvalidImageError
 from edgeseg.imaging.arrays import Photo
 from edgeseg.imaging.file_headers import peek_header
 from edgeseg.imaging.file_signatures import is_dicom, recognize_file
+from edgeseg.imaging.required_memory import estimate_bytes
 
 pydicom = pytest.importorskip("pydicom", reason="needs the extra 'dicom'")
 
@@ -185,3 +186,9 @@ def test_header_of_jpeg2000_and_lossless_jpeg_counts_memory_of_decoder(
     header = peek_header(data)
     assert header is not None
     assert header.decoder_bytes == 24
+
+
+def test_estimate_of_upload_larger_than_the_beginnings_uses_its_size(make_dicom: Maker) -> None:
+    data = make_dicom(np.full((1300, 1300, 3), 90, np.uint8))
+    assert len(data) > 1 << 22
+    assert len(data) < estimate_bytes(data) < 5 * len(data)

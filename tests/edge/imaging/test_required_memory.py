@@ -57,8 +57,39 @@ def test_estimate_bytes_tiff_returns_maximum_of_its_pages(tmp_path: Path) -> Non
     assert cv2.imwritemulti(str(path), pages)
     data = path.read_bytes()
     first, second = list_tiff_pages(data).photographs
-    estimate = estimate_tiff_page(data, second, len(data))
-    assert estimate_bytes(data) == estimate > estimate_tiff_page(data, first, len(data)) > 0
+    # The file is copied to select a page.
+    estimate = estimate_tiff_page(data, second, 2 * len(data))
+    assert estimate_bytes(data) == estimate > estimate_tiff_page(data, first, 2 * len(data)) > 0
+
+
+@pytest.mark.parametrize("link", [1 << 62, 1 << 63, (1 << 64) - 1])
+def test_estimate_file_bigtiff_with_damaged_link_equals_estimate_of_its_bytes(
+    tmp_path: Path, link: int
+) -> None:
+    entries = b"".join(
+        struct.pack("<HHQQ", tag, 4, 1, value)
+        for tag, value in ((256, 60), (257, 50), (273, link), (279, 9000))
+    )
+    header = b"II+\0" + struct.pack("<HHQ", 8, 0, 16)
+    data = header + struct.pack("<Q", 4) + entries + struct.pack("<Q", link)
+    path = tmp_path / "damaged.tif"
+    path.write_bytes(data)
+    assert 0 < estimate_file(path) == estimate_bytes(data) < 100_000
+
+
+def test_estimate_of_small_gzip_file_reads_a_directory_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "mask.tif"
+    assert cv2.imwrite(str(path), np.zeros((900, 900), np.uint8), (cv2.IMWRITE_TIFF_COMPRESSION, 1))
+    packed = gzip.compress(path.read_bytes())
+    (tmp_path / "mask.tif.gz").write_bytes(packed)
+    assert len(packed) < 10_000
+    assert estimate_file(tmp_path / "mask.tif.gz") == estimate_bytes(packed) < MAX_REQUIRED_BYTES
+
+
+def test_estimate_bytes_bmp_with_negative_size_is_not_negative() -> None:
+    sizes = struct.pack("<IiiHHI", 40, -30_000, 30_000, 1, 24, 0)
+    data = b"BM" + struct.pack("<IHHI", 54, 0, 0, 54) + sizes + bytes(20)
+    assert estimate_bytes(data) >= 0
 
 
 def test_estimate_bytes_gzip_counts_packed_and_unpacked_bytes() -> None:

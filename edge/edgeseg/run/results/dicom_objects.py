@@ -11,10 +11,10 @@ from msgspec import UNSET
 from edgeseg._version import __version__
 from edgeseg.errors import PhotoError, one_line
 from edgeseg.imaging.encoder import encode_jpeg
-from edgeseg.imaging.overlay import overlay_in_place
 from edgeseg.run.inputs import Part
 from edgeseg.run.options import RunOptions
 from edgeseg.run.results.columns import columns, flatten_record
+from edgeseg.run.results.images import run_overlay_in_place
 from edgeseg.run.results.provenance import Provenance
 from edgeseg.run.results.record import ResultRecord
 from edgeseg.segmentation import Segmentation
@@ -110,12 +110,7 @@ def _encode_part(
     if part == "dicom_seg":
         return encode_dicom(build_segmentation(source, segmentation.mask), texts)
     if part == "dicom_sc":
-        with overlay_in_place(
-            segmentation.photo,
-            segmentation.mask,
-            opacity=options.overlay_opacity,
-            style=options.overlay_style,
-        ) as overlay:
+        with run_overlay_in_place(segmentation, options) as overlay:
             jpeg, (height, width) = encode_jpeg(overlay), overlay.shape[:2]
         return encode_dicom(build_overlay(source, jpeg, (height, width)), texts)
     eye = None if records[0].eye is UNSET else records[0].eye

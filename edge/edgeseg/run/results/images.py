@@ -1,6 +1,7 @@
 """Encoding of the result images of a photograph."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Literal, TypeAlias
 
 from edgeseg.imaging.arrays import Photo
@@ -48,12 +49,7 @@ def encode_image(
         drawn = draw_measures(segmentation.photo, measured, photo_use == "change")
         return encode_png(drawn, stored, in_place=True)
     if photo_use == "restore":
-        with overlay_in_place(
-            segmentation.photo,
-            segmentation.mask,
-            opacity=options.overlay_opacity,
-            style=options.overlay_style,
-        ) as drawn:
+        with run_overlay_in_place(segmentation, options) as drawn:
             return _encode_overlay(drawn, suffix, stored, in_place=False)
     drawn = draw_run_overlay(segmentation, options, photo_use == "change")
     return _encode_overlay(drawn, suffix, stored, in_place=True)
@@ -81,4 +77,16 @@ def draw_run_overlay(
         opacity=options.overlay_opacity,
         style=options.overlay_style,
         in_place=in_place,
+    )
+
+
+def run_overlay_in_place(
+    segmentation: Segmentation, options: RunOptions
+) -> AbstractContextManager[Photo]:
+    """Draw the overlay with the options of a run on the photograph; see `overlay_in_place`."""
+    return overlay_in_place(
+        segmentation.photo,
+        segmentation.mask,
+        opacity=options.overlay_opacity,
+        style=options.overlay_style,
     )

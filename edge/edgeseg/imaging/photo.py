@@ -124,16 +124,7 @@ def decode_mask(data: bytes, name: str = "mask") -> Mask:
     Raises:
         PhotoError: the file cannot be decoded.
     """
-    return mask_from_image(decode_photo(data, name))
-
-
-def mask_from_image(image: Photo) -> Mask:
-    """Return the mask of a decoded file, (H, W) uint8, 0 or 255; see `decode_mask`.
-
-    Args:
-        image: (H, W, 3) uint8 RGB.
-    """
-    grey: Mask = image.max(axis=2)
+    grey: Mask = decode_photo(data, name).max(axis=2)
     threshold = 0 if grey.max() == 1 else MASK_THRESHOLD
     cv2.threshold(grey, threshold, 255, cv2.THRESH_BINARY, dst=grey)
     return grey

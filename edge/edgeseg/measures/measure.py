@@ -72,7 +72,7 @@ def measure_vessels(
             of their range, with a warning.
         fov: field of view, or its mask (H, W), nonzero inside. Vessels outside the field are
             ignored.
-        probability: (H, W) float32, 0 to 1, from which the mask was computed. If this array
+        probability: (H, W) floating point, 0 to 1, from which the mask was computed. If this array
             is given, widths are measured on the probability instead of the mask.
         threshold: vessel probability threshold of the mask. The default is 0.5.
         spacing: size of a pixel; None to omit the values in micrometres.
@@ -100,7 +100,7 @@ def measure_vessels(
         inside[crop],
         box,
         field_diameter(fov, box),
-        None if probability is None else ArrayRows(probability[crop]),
+        None if probability is None else ArrayRows(np.asarray(probability[crop], np.float32)),
         level,
         spacing,
         eye,

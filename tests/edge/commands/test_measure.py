@@ -100,9 +100,28 @@ def test_measure_thresholds_a_jpeg_mask_with_a_warning(eye: Path, tmp_path: Path
     assert "not binary" in done.stderr
 
 
+@pytest.mark.parametrize("value", [1, 2, 100, 127, 128])
+def test_measure_of_binary_files_does_not_depend_on_the_value(
+    value: int, eye: Path, tmp_path: Path
+) -> None:
+    expected = json.loads(
+        call("measure", eye / "mask.png", "--fov", eye / "fov.png", "--json").stdout
+    )
+    for name in ("mask", "fov"):
+        image = np.where(read_mask(eye / f"{name}.png"), np.uint8(value), np.uint8(0))
+        (tmp_path / f"{name}.png").write_bytes(encode_png(image))
+    done = call("measure", tmp_path / "mask.png", "--fov", tmp_path / "fov.png", "--json")
+    record = json.loads(done.stdout)
+    assert record["warnings"] == []
+    assert record["measures"] == expected["measures"]
+
+
 @pytest.mark.parametrize("value", ["0", "-2", "nan", "inf"])
-def test_measure_rejects_an_invalid_spacing(value: str, eye: Path) -> None:
-    assert call("measure", eye / "mask.png", "--um-per-px", value).exit_code in (2, 3)
+def test_measure_and_run_reject_an_invalid_spacing(value: str, eye: Path, tmp_path: Path) -> None:
+    assert call("measure", eye / "mask.png", "--um-per-px", value).exit_code == 2
+    output = tmp_path / "out"
+    done = call("run", eye / "photo.png", "--measures", "--um-per-px", value, "-o", output)
+    assert (done.exit_code, output.exists()) == (2, False)
 
 
 def test_measure_rejects_wrong_number_of_fov_files(eye: Path) -> None:

@@ -217,6 +217,13 @@ def test_binary_mask_of_any_type_is_accepted(dtype: type, cross: Mask) -> None:
     assert measured.values == measure_vessels(cross, FRAME).values
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+def test_probability_of_any_floating_point_type_is_accepted(dtype: type, cross: Mask) -> None:
+    probability = (cross > 0).astype(np.float32)
+    measured = measure_vessels(cross, FRAME, probability.astype(dtype))  # type: ignore[arg-type]
+    assert measured.values == measure_vessels(cross, FRAME, probability).values
+
+
 @pytest.mark.parametrize(
     ("mask", "fov", "probability", "threshold"),
     [

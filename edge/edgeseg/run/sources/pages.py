@@ -1,8 +1,9 @@
 """Conversion of TIFF pages and DICOM frames to frames of a run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 
 from edgeseg.errors import PhotoError
 from edgeseg.imaging.decoder import unpack_gzip
@@ -10,15 +11,28 @@ from edgeseg.imaging.file_signatures import SIGNATURE_BYTES, is_dicom
 from edgeseg.imaging.required_memory import estimate_bytes, estimate_tiff_page
 from edgeseg.imaging.tiff_pages import TIFF_SIGNATURES, list_tiff_pages, select_tiff_page
 from edgeseg.run.frame import Frame, SingleUsePayload
+from edgeseg.run.inputs import Input
+from edgeseg.run.inputs.names import numbered_stem
 from edgeseg.run.sources.dicom_frames import is_gzipped_dicom, raise_error, split_dicom
+from edgeseg.system.names import name_key
 
 
-def split_pages(frame: Frame) -> Iterator[Frame]:
+def split_pages(frame: Frame, inputs: Iterable[Input] = ()) -> Iterator[Frame]:
     """Yield one frame per photograph in a file. A TIFF or DICOM file may contain several.
 
     Args:
         frame: photograph file. This function reads the file.
+        inputs: inputs of the run. If an input has the stem of a page after the first, the stem of
+            the page gets a number.
     """
+    pages = _split(frame)
+    yield from islice(pages, 1)
+    for page in pages:
+        taken = {name_key(photograph.stem) for photograph in inputs}
+        yield replace(page, stem=numbered_stem(page.stem, taken))
+
+
+def _split(frame: Frame) -> Iterator[Frame]:
     try:
         data = frame.load()
         if isinstance(data, bytes) and is_gzipped_dicom(data):

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edgeseg._version import __version__
 from edgeseg.errors import UsageError
 from edgeseg.field_of_view.detect import FieldOfView
 from edgeseg.imaging.arrays import Box, Mask, Photo, Probability, row_bands
@@ -216,8 +217,9 @@ class Segmentation:
         make_folder(folder)
         mask = folder / f"{stem}_vessels.png"
         overlay = folder / f"{stem}_overlay.jpg"
-        write_atomically(mask, encode_png(self.mask), follow_links=False)
-        write_atomically(overlay, encode_jpeg(self.overlay()), follow_links=False)
+        texts = {"edgeseg:version": __version__}  # marks the files as results of edgeseg
+        write_atomically(mask, encode_png(self.mask, texts), follow_links=False)
+        write_atomically(overlay, encode_jpeg(self.overlay(), texts), follow_links=False)
         return mask, overlay
 
     def records(

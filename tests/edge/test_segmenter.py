@@ -20,6 +20,7 @@ from edgeseg.imaging.photo import decode_photo, read_mask, read_photo
 from edgeseg.measures import Spacing
 from edgeseg.preprocessing.config import PreprocessingConfig
 from edgeseg.quality import assess_quality
+from edgeseg.run.results.provenance import is_foreign
 from edgeseg.segmentation import join_masks
 from edgeseg.synthetic import SyntheticPhoto, generate_photo
 
@@ -76,6 +77,7 @@ def test_segmentation_save_writes_mask_and_overlay(
     assert np.array_equal(read_mask(mask), found.mask)
     assert overlay.name == "eye_overlay.jpg"
     assert np.array_equal(read_photo(overlay), decode_photo(encode_jpeg(found.overlay())))
+    assert not is_foreign(mask) and not is_foreign(overlay)  # `run` may replace them
 
 
 def test_segment_two_fields_gives_mask_and_record_of_both(segmenter: Segmenter) -> None:

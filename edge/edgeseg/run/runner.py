@@ -120,8 +120,11 @@ class Runner:
                     advance()
             except PhotoError as error:
                 source_failed = True
+                is_unreadable = error.code != "not_overwritten"
                 failed = RecordBuilder(self.segmenter, self.options.identifiers).failed(
-                    Frame(source.name, source.stem, bytes), "unreadable_source", str(error)
+                    Frame(source.name, source.stem, bytes),
+                    "unreadable_source" if is_unreadable else error.code,
+                    str(error),
                 )
                 reporter.report((failed,))
         reporter.finish(self.options.output)

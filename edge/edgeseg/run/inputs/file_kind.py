@@ -45,20 +45,35 @@ def classify_file(path: Path) -> FileKind:
     Images of an unsupported format are photographs. The same is true for damaged, empty or
     unreadable files with the suffix of a photograph. Therefore these files are reported as failed.
     """
-    if is_result_name(path):
+    if is_result(path):
         return "result"
     try:
-        with open_regular_file(path) as file:
-            beginning = file.read(_BEGINNING_BYTES)
+        beginning = _read_beginning(path)
     except OSError:
         return "photograph" if is_photograph(path) else "other"
-    if _RESULT_TEXT in beginning or (is_dicom(beginning) and _RESULT_DICOM.search(beginning)):
-        return "result"
     if is_video_name(path) or recognize_file(beginning).kind == "video":
         return "video"
     if _is_image(_unpack(beginning)):
         return "mask" if is_mask(path) else "photograph"
     return "photograph" if is_photograph(path) else "other"
+
+
+def is_result(path: Path) -> bool:
+    """Return whether a file is a result of edgeseg, from its name and content."""
+    if is_result_name(path):
+        return True
+    try:
+        beginning = _read_beginning(path)
+    except OSError:
+        return False
+    return _RESULT_TEXT in beginning or (
+        is_dicom(beginning) and _RESULT_DICOM.search(beginning) is not None
+    )
+
+
+def _read_beginning(path: Path) -> bytes:
+    with open_regular_file(path) as file:
+        return file.read(_BEGINNING_BYTES)
 
 
 def _unpack(beginning: bytes) -> bytes:

@@ -116,7 +116,7 @@ class Runner:
                         self._table.add(records, is_stream)
                     if self.sheet is not None and not is_stream:
                         self.sheet.add_records(records)
-                    throughput.add(records[0])
+                    throughput.add(records)
                     advance()
             except PhotoError as error:
                 source_failed = True

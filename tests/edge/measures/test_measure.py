@@ -220,7 +220,7 @@ def test_binary_mask_of_any_type_is_accepted(dtype: type, cross: Mask) -> None:
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])
 def test_probability_of_any_floating_point_type_is_accepted(dtype: type, cross: Mask) -> None:
     probability = (cross > 0).astype(np.float32)
-    measured = measure_vessels(cross, FRAME, probability.astype(dtype))  # type: ignore[arg-type]
+    measured = measure_vessels(cross, FRAME, probability.astype(dtype))
     assert measured.values == measure_vessels(cross, FRAME, probability).values
 
 

@@ -16,6 +16,7 @@ from edgeseg.errors import PhotoError
 from edgeseg.imaging.arrays import Mask, Photo
 from edgeseg.imaging.encoder import encode_jpeg
 from edgeseg.imaging.photo import decode_photo
+from edgeseg.run.results.columns import columns
 
 pydicom = pytest.importorskip("pydicom", reason="needs the extra 'dicom'")
 hd = pytest.importorskip("highdicom", reason="needs the extra 'dicom'")
@@ -157,6 +158,21 @@ def test_report_contains_measurements_with_units(
     }
     (site,) = group.finding_sites
     assert site.value.meaning == "Retina"
+
+
+def test_report_contains_unit_of_each_measurement(make_source: SourceMaker, tmp_path: Path) -> None:
+    lengths = ("px", "px^2", "mm", "mm^2", "um")
+    measured = [one for one in columns() if one.unit.endswith(lengths)]
+    assert {"px", "um", "1/px", "1/mm", "1/px^2", "1/mm^2"} <= {one.unit for one in measured}
+    figures = [ReportedFigure(one.name, one.definition, one.unit, 2.5) for one in measured]
+    report = build_report(make_source(), [ReportedField(1, figures)], None)
+    path = tmp_path / "report.dcm"
+    path.write_bytes(encode_dicom(report, TEXTS))
+    (group,) = hd.sr.srread(path).content.get_image_measurement_groups()
+    units = {one.name.value: one.unit.value for one in group.get_measurements()}
+    assert [name for name, unit in units.items() if unit == "1"] == []
+    assert units["branching_point_density_per_mm2"] == "/mm2"
+    assert units["branching_point_density_per_px2"] == "/{pixels2}"
 
 
 def test_segmentation_of_lossy_photograph_reports_compression(

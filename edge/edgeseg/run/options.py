@@ -96,9 +96,11 @@ class RunOptions:
     def overlay_look(self) -> dict[str, str | float]:
         """Options that affect the pixels of an overlay. Default values are omitted."""
         look: dict[str, str | float] = {}
-        if self.overlay and self.overlay_style != "outline":
+        if not self.overlay and not self.dicom:
+            return look
+        if self.overlay_style != "outline":
             look["overlay_style"] = self.overlay_style
-        if self.overlay and self.overlay_opacity is not None:
+        if self.overlay_opacity is not None:
             look["overlay_opacity"] = self.overlay_opacity
         return look
 

@@ -170,6 +170,19 @@ def test_run_recomputes_dicom_if_patient_was_corrected(
         assert pydicom.dcmread(out / "eye_dicom_sc.dcm").PatientID == patient
 
 
+def test_run_recomputes_dicom_overlay_if_style_was_changed(
+    tiny_model: Path, make_dicom: Maker, eye: SyntheticPhoto, tmp_path: Path
+) -> None:
+    folder, out = write(tmp_path / "in", {"eye.dcm": make_dicom(eye.photo)}), tmp_path / "out"
+    arguments: list[str | Path] = [folder, "-o", out, "--dicom", "--no-overlay", "--resume"]
+    overlays = []
+    for style in ("outline", "fill"):
+        assert "reused" not in records(run(tiny_model, *arguments, "--overlay-style", style))[0]
+        overlays.append(pydicom.dcmread(out / "eye_dicom_sc.dcm"))
+    assert overlays[0].SOPInstanceUID != overlays[1].SOPInstanceUID
+    assert "reused" in records(run(tiny_model, *arguments, "--overlay-style", "fill"))[0]
+
+
 def test_run_dicom_does_not_overwrite_foreign_file(
     tiny_model: Path, make_dicom: Maker, eye: SyntheticPhoto, tmp_path: Path
 ) -> None:

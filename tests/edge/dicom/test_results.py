@@ -24,6 +24,7 @@ hd = pytest.importorskip("highdicom", reason="needs the extra 'dicom'")
 from edgeseg.dicom.encoder import encode_dicom  # noqa: E402
 from edgeseg.dicom.frame import DicomFrame  # noqa: E402
 from edgeseg.dicom.instance import read_instance  # noqa: E402
+from edgeseg.dicom.metadata import read_eye, read_spacing  # noqa: E402
 from edgeseg.dicom.overlay_object import build_overlay  # noqa: E402
 from edgeseg.dicom.private_text import is_intact_dicom, read_private_text  # noqa: E402
 from edgeseg.dicom.report import ReportedField, ReportedFigure, build_report  # noqa: E402
@@ -74,8 +75,8 @@ def build_all(source: DicomSource, photo: Photo, mask: Mask) -> dict[str, Any]:
         ReportedFigure("skeleton_density_per_px", "Length per area.", "1/px", 0.00123),
     ]
     return {
-        "seg": build_segmentation(source, mask),
-        "sc": build_overlay(source, encode_jpeg(photo), (200, 200)),
+        "seg": build_segmentation(source, mask, read_spacing(source.frame)),
+        "sc": build_overlay(source, encode_jpeg(photo), (200, 200), read_eye(source.frame)),
         "sr": build_report(source, [ReportedField(1, figures)], "left"),
     }
 
@@ -179,8 +180,8 @@ def test_segmentation_of_lossy_photograph_reports_compression(
     make_source: SourceMaker, mask: Mask
 ) -> None:
     source = make_source(LossyImageCompression="01", LossyImageCompressionRatio="12.5")
-    assert build_segmentation(source, mask).LossyImageCompression == "01"
-    assert build_segmentation(make_source(), mask).LossyImageCompression == "00"
+    assert build_segmentation(source, mask, None).LossyImageCompression == "01"
+    assert build_segmentation(make_source(), mask, None).LossyImageCompression == "00"
 
 
 def test_uids_depend_on_input_and_model(

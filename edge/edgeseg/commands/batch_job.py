@@ -16,10 +16,8 @@ from edgeseg.system.signals import stop_by_signals
 
 if TYPE_CHECKING:
     from edgeseg.batch.merge import JobSummary
-    from edgeseg.batch.progress import JobProgress
     from edgeseg.batch.remote_output import RemoteOutput
     from edgeseg.batch.run_job import JobRequest
-    from edgeseg.system.signals import StopRequest
 
 
 @contextmanager
@@ -46,8 +44,10 @@ def process_job(request: JobRequest) -> None:
     with stop_by_signals() as stop:
         with show_job_progress() as make_progress:
             progress = process_shard(request, job, stop, make_progress, _warn)
-        if stop.asked:
-            _exit_after_signal(stop, progress)
+        left = progress.total - progress.done
+        if stop.signal == signal.SIGINT or (stop.asked and left):
+            _warn(f"stopped: {plural(left, 'photograph')} not processed. Continue with --resume.")
+            sys.exit(128 + stop.signal)
     if request.shard.count == 1:
         if request.resume and not progress.total:
             _warn("the job was already complete; the table is written again")
@@ -126,15 +126,6 @@ def _describe(summary: JobSummary) -> str:
     reasons = ", ".join(f"{code} {count}" for code, count in summary.reasons.most_common())
     remark = f" ({reasons})" if reasons else ""
     return f"{plural(counts.total, 'photograph')}: {counts.summary()}{remark}"
-
-
-def _exit_after_signal(stop: StopRequest, progress: JobProgress) -> None:
-    left = progress.total - progress.done
-    if left:
-        _warn(f"stopped: {plural(left, 'photograph')} not processed. Continue with --resume.")
-    if stop.signal == signal.SIGINT:
-        sys.exit(130)
-    sys.exit(143 if left else 0)
 
 
 def print_estimate(request: JobRequest) -> None:

@@ -18,7 +18,13 @@ from edgeseg.batch.job import (
 )
 from edgeseg.batch.merge import table_path
 from edgeseg.batch.parts import list_parts, missing_ranges, remove_stale_parts
-from edgeseg.batch.prepare_job import ModelChoice, count_workers, given_values, resolve_job
+from edgeseg.batch.prepare_job import (
+    ModelChoice,
+    count_workers,
+    given_values,
+    input_text,
+    resolve_job,
+)
 from edgeseg.batch.progress import JobProgress
 from edgeseg.batch.shard import Shard, hold_shard
 from edgeseg.batch.shard_run import ShardRun
@@ -26,6 +32,7 @@ from edgeseg.batch.table import check_table
 from edgeseg.console import plural
 from edgeseg.device import cpu
 from edgeseg.errors import UsageError
+from edgeseg.system.files import check_folders
 from edgeseg.system.signals import StopRequest
 
 if TYPE_CHECKING:
@@ -125,13 +132,22 @@ def _create(request: JobRequest, warn: Warn) -> JobFile | None:
 
 
 def check_outputs(output: Path, options: JobOptions) -> None:
-    """Check that the table and the page can be written, before a job that may take hours.
+    """Check the output options before a job that may take hours.
 
     Raises:
-        UsageError: The table's name has another suffix, or another program wrote the file.
-        SystemSetupError: An extra is missing, or another program wrote the page.
+        UsageError: The options contradict each other, the table's name has another suffix, or
+            another program wrote the table.
+        SystemSetupError: An extra or a folder is missing, or another program wrote the page.
     """
+    if not options.measures and (options.um_per_px is not None or options.eye is not None):
+        raise UsageError(
+            "--um-per-px and --eye require --measures. Add --measures or omit these options."
+        )
     check_table(table_path(output, options))
+    for name in (options.table, options.html):
+        # The output folder is created with the job.
+        if name is not None and Path(name).parent != Path(input_text(str(output))):
+            check_folders(Path(name))
     if options.html is not None:
         from edgeseg.batch.page import check_page_file  # noqa: PLC0415 - needs jinja2
 

@@ -76,6 +76,18 @@ class JobRequest(NamedTuple):
         return str(self.output) if self.remote is None else self.remote.url
 
 
+class WorkerPlan(NamedTuple):
+    """Number of workers, and number of threads of each worker.
+
+    Attributes:
+        workers: number of workers; None if a Dask cluster provides them.
+        threads: number of CPU threads of each worker.
+    """
+
+    workers: int | None
+    threads: int
+
+
 def open_job(request: JobRequest, warn: Warn) -> JobFile:
     """Return the job of the output folder, or create a job if the folder contains none.
 
@@ -116,11 +128,7 @@ def _create(request: JobRequest, warn: Warn) -> JobFile | None:
     description = cohort.skipped.describe()
     if description:
         warn(f"skipped: {description}")
-    provider = request.choice.provider
-    workers = min(count_workers(request.workers, request.threads, provider), len(cohort.inputs))
-    threads = request.threads or max(1, cpu.usable_cores() // workers)
-    if request.dask is not None:
-        threads = request.threads or 1
+    threads = plan_workers(request, len(cohort.inputs)).threads
     job, encoded = resolve_job(request.argument, cohort, request.options, request.choice, threads)
     if not create_job(request.output, job, encoded):
         return None
@@ -129,6 +137,22 @@ def _create(request: JobRequest, warn: Warn) -> JobFile | None:
         request.remote.pull_job(request.output)
         return None
     return job
+
+
+def plan_workers(request: JobRequest, inputs: int) -> WorkerPlan:
+    """Return the number of workers and threads for a new job.
+
+    Args:
+        request: request of the user.
+        inputs: number of inputs.
+    """
+    if request.dask is not None:
+        from edgeseg.batch.dask_cluster import local_workers  # noqa: PLC0415 - needs distributed
+
+        return WorkerPlan(local_workers(request.dask), request.threads or 1)
+    workers = count_workers(request.workers, request.threads, request.choice.provider)
+    workers = min(workers, inputs)
+    return WorkerPlan(workers, request.threads or max(1, cpu.usable_cores() // workers))
 
 
 def check_outputs(output: Path, options: JobOptions) -> None:

@@ -167,7 +167,7 @@ def batch(
         given, dask,
     )  # fmt: skip
     if dry_run:
-        print_estimate(request)
+        print_estimate(request, output)
         return
     with open_output(output) as (folder, remote):
         process_job(request._replace(output=folder, remote=remote))

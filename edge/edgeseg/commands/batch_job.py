@@ -128,11 +128,21 @@ def _describe(summary: JobSummary) -> str:
     return f"{plural(counts.total, 'photograph')}: {counts.summary()}{remark}"
 
 
-def print_estimate(request: JobRequest) -> None:
-    """Check the inputs of a job, and print the estimated time and disk space."""
+def print_estimate(request: JobRequest, output: str) -> None:
+    """Check the inputs of a job, and print the estimated time and disk space.
+
+    Args:
+        request: request of the user.
+        output: output folder or URL.
+    """
     from edgeseg.batch.dry_run import estimate_job
+    from edgeseg.batch.locations import is_remote
     from edgeseg.console import facts_table, print_table, show_status
 
+    if is_remote(output):
+        from edgeseg.batch.remote_output import RemoteOutput
+
+        request = request._replace(remote=RemoteOutput(output))
     with show_status() as show:
         facts = estimate_job(request, show)
     print_table(facts_table(*facts))

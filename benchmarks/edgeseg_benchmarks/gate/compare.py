@@ -180,7 +180,7 @@ def _compare_all_ratios(
     before: BenchRecord, now: BenchRecord, limits: GateLimits
 ) -> Iterator[MetricComparison]:
     """Compare time and memory of the rows that were measured in both benchmarks."""
-    old = [row for row in before.rows if row.ok]
+    old = [row for row in before.rows if row.ok and reference_model.REMARK not in row.remarks]
     new = {row.key: row for row in now.rows if row.ok}
     limited = limits.latency_ratio is not None or limits.memory_ratio is not None
     metric = "time and memory"

@@ -280,9 +280,10 @@ def test_compare_with_reference_model_skips_its_row() -> None:
     reference = make_row(model="resunet-deeper", data_sets=(), remarks=(REMARK,))
     record = bench(make_row(), reference)
     for now in (record, bench(make_row())):
-        result = compare(record, now, GateLimits(latency_ratio=1.3, memory_ratio=1.3))
+        result = compare(record, now)
         assert result
         assert "resunet-deeper" in reasons(result, "skipped")
+    assert "second row" in reasons(compare(record, record, LATENCY_LIMIT), "incomparable")
 
 
 def test_compare_with_own_model_of_the_same_name_is_not_skipped() -> None:

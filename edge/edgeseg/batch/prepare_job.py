@@ -14,11 +14,11 @@ from edgeseg.batch.job_input import encode_inputs
 from edgeseg.batch.locations import is_remote
 from edgeseg.device import cpu
 from edgeseg.imaging.file_signatures import SIGNATURE_BYTES, is_dicom
+from edgeseg.imaging.gzip_files import unpack_beginning
 from edgeseg.models.catalog import SHIPPED_MODELS, PrecisionChoice
 from edgeseg.models.loaded_file import load_file
 from edgeseg.models.selection import select_model
 from edgeseg.run.inputs import path_text
-from edgeseg.run.sources.dicom_frames import is_gzipped_dicom
 from edgeseg.runtimes.base import ProviderChoice, RuntimeChoice
 from edgeseg.system.regular_files import open_regular_file
 
@@ -125,7 +125,7 @@ def _is_dicom(path: Path) -> bool:
             beginning = file.read(SIGNATURE_BYTES)
     except OSError:  # the error is reported when the input is processed
         return False
-    return is_dicom(beginning) or is_gzipped_dicom(beginning)
+    return is_dicom(unpack_beginning(beginning))
 
 
 def given_values(given: Mapping[str, object]) -> dict[str, object]:

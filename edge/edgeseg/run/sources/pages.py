@@ -1,6 +1,5 @@
 """Conversion of TIFF pages and DICOM frames to frames of a run."""
 
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -9,7 +8,7 @@ from itertools import islice
 from edgeseg.errors import InvalidImageError, PhotoError
 from edgeseg.imaging.decoder import unpack_gzip
 from edgeseg.imaging.file_signatures import SIGNATURE_BYTES, is_dicom
-from edgeseg.imaging.gzip_files import GZIP_SIGNATURE, decompress_beginning
+from edgeseg.imaging.gzip_files import unpack_beginning
 from edgeseg.imaging.required_memory import estimate_bytes, estimate_tiff_page
 from edgeseg.imaging.tiff_pages import TIFF_SIGNATURES, list_tiff_pages, select_tiff_page
 from edgeseg.run.frame import Frame, SingleUsePayload
@@ -25,12 +24,7 @@ def may_have_pages(data: bytes) -> bool:
     Args:
         data: bytes of the file, or its first `SIGNATURE_BYTES` bytes.
     """
-    beginning = data[:SIGNATURE_BYTES]
-    if beginning.startswith(GZIP_SIGNATURE):
-        try:
-            beginning = decompress_beginning(beginning, SIGNATURE_BYTES)
-        except zlib.error:
-            return False
+    beginning = unpack_beginning(data)
     return beginning.startswith(TIFF_SIGNATURES) or is_dicom(beginning)
 
 

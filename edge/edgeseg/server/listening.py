@@ -85,7 +85,7 @@ def _describe(error: OSError | UnicodeError) -> str:
     if isinstance(error, UnicodeError):  # an empty label, or a label of more than 63 characters
         return "invalid name"
     if isinstance(error, socket.gaierror):
-        return error.strerror
+        return error.strerror or str(error)
     return os.strerror(error.errno or 0)  # `create_server` appends the address to `strerror`
 
 

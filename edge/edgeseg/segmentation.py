@@ -122,7 +122,7 @@ class Segmentation:
         return reduce(np.maximum, maps)
 
     def probability_bands(self) -> Iterator[tuple[slice, Probability]]:
-        """Yield bands of rows with their probability, limited to 0 to 1.
+        """Yield bands of rows with their probability, 0 to 1.
 
         For a large photograph, this requires less memory than `probability`.
         """

@@ -199,8 +199,12 @@ def encode_table(
     return "".join(lines)
 
 
-def is_foreign_table(file: Path) -> bool:
+def is_foreign_table(file: Path, first_columns: str = _FIRST_COLUMNS) -> bool:
     """Return whether a path exists and is not a table of edgeseg.
+
+    Args:
+        file: path to check.
+        first_columns: beginning of the first line of the table.
 
     Raises:
         UsageError: The file cannot be read.
@@ -211,12 +215,12 @@ def is_foreign_table(file: Path) -> bool:
         if not file.is_file():
             return True
         with open_regular_file(file) as stream:
-            start = stream.read(len(_FIRST_COLUMNS))
+            start = stream.read(len(first_columns))
     except OSError as error:
         raise UsageError(
             f"{file}: cannot be read ({error.strerror}). Choose another folder."
         ) from error
-    return bool(start) and start != _FIRST_COLUMNS.encode()
+    return bool(start) and start != first_columns.encode()
 
 
 def _reject_foreign_table(file: Path) -> None:

@@ -6,13 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgeseg.imaging.file_content import OpenFile
-from edgeseg.imaging.file_signatures import SIGNATURE_BYTES, is_dicom
+from edgeseg.imaging.file_signatures import SIGNATURE_BYTES
 from edgeseg.imaging.gzip_files import decompressed_bytes
-from edgeseg.imaging.tiff_pages import TIFF_SIGNATURES
 from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import Input
-from edgeseg.run.sources.dicom_frames import is_gzipped_dicom
-from edgeseg.run.sources.pages import split_pages
+from edgeseg.run.sources.pages import may_have_pages, split_pages
 from edgeseg.system.names import name_key
 from edgeseg.system.regular_files import open_regular_file
 from edgeseg.system.signals import StopRequest
@@ -82,11 +80,9 @@ def _is_large(path: Path) -> bool:
 
 
 def _has_pages(path: Path) -> bool:
-    """Return whether a file is a TIFF or DICOM file, which may contain several photographs."""
+    """Return whether a file may contain several photographs."""
     try:
         with open_regular_file(path) as file:
-            beginning = file.read(SIGNATURE_BYTES)
-            is_tiff = beginning.startswith(TIFF_SIGNATURES)
-            return is_tiff or is_dicom(beginning) or is_gzipped_dicom(beginning)
+            return may_have_pages(file.read(SIGNATURE_BYTES))
     except OSError:  # this error is reported when the frame is loaded
         return False

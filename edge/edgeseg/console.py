@@ -93,7 +93,7 @@ def print_json(value: object) -> None:
     try:
         text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
     except UnicodeEncodeError:  # escape file names that are not valid UTF-8
-        text = json.dumps(value, indent=2)
+        text = json.dumps(msgspec.to_builtins(value), indent=2)
     click.echo(text)
 
 

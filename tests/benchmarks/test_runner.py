@@ -77,7 +77,7 @@ def test_run_bench_dice_is_identical_to_evaluate(record: BenchRecord, half_model
 
 def test_run_bench_counts_kernels(record: BenchRecord, half_models: Path) -> None:
     single, half = find_row(record, "tiny", "fp32"), find_row(record, "tiny", "fp16")
-    assert single.kernels == kernel_types(half_models / "tiny.fp32.onnx", 1)
+    assert single.kernels == kernel_types(half_models / "tiny.fp32.onnx", 128, 1)
     assert single.kernels and set(single.kernels) == {"float32"}
     assert half.kernels and sum(half.kernels.values()) == sum(single.kernels.values())
     if os.uname().machine == "x86_64":

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from rich.table import Table
 from rich.text import Text
 
+from edgeseg.commands.doctor.runtime_checks import RuntimeCheck
 from edgeseg.console import (
     facts_table,
     plural,
@@ -51,6 +52,15 @@ def test_facts_table_prints_control_characters_and_markup_literally(
 def test_print_json_accepts_any_file_name(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     print_json({"source": name, "dice": 0.1})
     assert json.loads(capsys.readouterr().out) == {"source": name, "dice": 0.1}
+
+
+def test_print_json_accepts_any_file_name_beside_a_struct(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_json({"file": "\udcff.onnx", "runtimes": [RuntimeCheck("onnxruntime", True, "")]})
+    values = json.loads(capsys.readouterr().out)
+    assert values["file"] == "\udcff.onnx"
+    assert values["runtimes"][0]["name"] == "onnxruntime"
 
 
 def test_plural_of_one_and_many() -> None:

@@ -1,5 +1,6 @@
 """Client of a row's process: start the process and send requests."""
 
+import json
 import subprocess
 import tempfile
 import time
@@ -71,11 +72,13 @@ class WorkerProcess:
             RowError: The function failed or took too long, or the process ended unexpectedly.
         """
         assert self._child.stdin is not None and self._child.stdout is not None
+        # msgspec cannot encode file names that are not valid UTF-8.
+        request = json.dumps((function, arguments)).encode() + b"\n"
         line = b""
         start = time.monotonic()
         with suppress(OSError, ValueError, psutil.Error), time_limit(self._child, self._timeout_s):
             self._process.resume()
-            self._child.stdin.write(msgspec.json.encode((function, arguments)) + b"\n")
+            self._child.stdin.write(request)
             self._child.stdin.flush()
             line = self._child.stdout.readline()
             self._process.suspend()

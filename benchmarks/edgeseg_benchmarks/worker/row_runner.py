@@ -108,10 +108,14 @@ class RowRunner:
         """
         if self.spec.key.runtime != DEFAULT_RUNTIME:
             return
-        file = str(self.spec.file)
-        threads = self.spec.key.threads
         with closing(WorkerProcess(self._options.timeout_s)) as process:
-            kernels = process.call("count_kernels", dict[str, int], file=file, threads=threads)
+            kernels = process.call(
+                "count_kernels",
+                dict[str, int],
+                file=str(self.spec.file),
+                size=self._row.size_px,
+                threads=self.spec.key.threads,
+            )
         self._row = replace(self._row, kernels=kernels)
 
     def score(self) -> None:

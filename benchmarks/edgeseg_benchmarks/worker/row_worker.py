@@ -4,6 +4,7 @@ Sessions in one process slow each other down, because their idle threads use the
 Therefore, each row has a separate process, and only one process computes at a time.
 """
 
+import json
 import os
 import sys
 import time
@@ -122,12 +123,12 @@ class Worker:
         times = [elapsed_ms(lambda: matrix @ matrix) for _ in range(rounds + 1)]
         return 2 * side**3 / min(times[1:]) / 1e6  # the first round is a warm-up
 
-    def count_kernels(self, file: str, threads: int) -> dict[str, int]:
-        """Count the convolutions of a model file for each data type."""
+    def count_kernels(self, file: str, size: int, threads: int) -> dict[str, int]:
+        """Count the convolutions of a model file with this working size for each data type."""
         from edgeseg.runtimes.onnx_profile import kernel_types
 
         pin(threads)
-        return kernel_types(Path(file), threads)
+        return kernel_types(Path(file), size, threads)
 
     def _time_inference(self) -> float:
         return elapsed_ms(lambda: self.segmenter.runtime.infer(self.tensor))
@@ -138,7 +139,7 @@ def answer(worker: Worker, line: bytes) -> Reply:
 
     Errors are returned as a reply, so that the benchmark continues.
     """
-    function, arguments = msgspec.json.decode(line)
+    function, arguments = json.loads(line)
     try:
         value = getattr(worker, function)(**arguments)
         return Reply(msgspec.Raw(msgspec.json.encode(value)))

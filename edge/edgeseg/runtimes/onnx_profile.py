@@ -47,7 +47,7 @@ class ProfileEvent(msgspec.Struct, frozen=True):
 def run_with_profile(
     file: Path,
     threads: int,
-    photo: npt.NDArray[np.uint8] | None = None,
+    photo: npt.NDArray[np.uint8],
     provider: str = CPU_PROVIDER,
 ) -> tuple[Probability, list[ProfileEvent]]:
     """Run a model once with profiling. Profiling makes the session slower.
@@ -55,7 +55,7 @@ def run_with_profile(
     Args:
         file: model file.
         threads: number of CPU threads.
-        photo: (1, size, size, 3) uint8, network input; None means a black photograph.
+        photo: (1, size, size, 3) uint8, network input.
         provider: name of the execution provider in ONNX Runtime.
 
     Returns:
@@ -74,22 +74,26 @@ def run_with_profile(
     options.enable_profiling = True
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
         options.profile_file_prefix = str(Path(folder) / "profile")
-        session = onnxruntime.InferenceSession(str(file), options, providers=[provider])
+        session = onnxruntime.InferenceSession(file.read_bytes(), options, providers=[provider])
         providers = session.get_providers()
         if provider not in providers:
             raise SystemSetupError(
                 f"cannot be initialized; ONNX Runtime fell back to {', '.join(providers)}"
             )
-        if photo is None:
-            photo = np.zeros(session.get_inputs()[0].shape, np.uint8)
         (output,) = session.run(["probability"], {"photo": photo})
         profile = Path(session.end_profiling()).read_bytes()
     return np.asarray(output, np.float32)[0], msgspec.json.decode(profile, type=list[ProfileEvent])
 
 
-def kernel_types(file: Path, threads: int) -> dict[str, int]:
-    """Count a model's convolutions for each data type, most frequent first."""
-    _, events = run_with_profile(file, threads)
+def kernel_types(file: Path, size: int, threads: int) -> dict[str, int]:
+    """Count a model's convolutions for each data type, most frequent first.
+
+    Args:
+        file: model file.
+        size: side of the network input in pixels, from the model's card.
+        threads: number of CPU threads.
+    """
+    _, events = run_with_profile(file, threads, np.zeros((1, size, size, 3), np.uint8))
     return count_kernel_types(events)
 
 

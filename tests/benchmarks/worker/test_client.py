@@ -17,6 +17,8 @@ def test_call_of_a_process_that_dies_or_is_slow_fails(tiny_model: Path) -> None:
     process = WorkerProcess(60)
     with pytest.raises(RowError, match="nonsense"):
         process.call("load", str, **arguments)
+    with pytest.raises(RowError, match=r"udcff\.onnx: "):
+        process.call("load", str, **{**arguments, "file": "\udcff.onnx"})
     process._child.send_signal(signal.SIGKILL)
     with pytest.raises(RowError, match="SIGKILL"):
         process.call("load", str, **arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from edgeseg.runtimes.onnx_profile import (
     kernel_types,
     run_with_profile,
 )
+
+PHOTO = np.zeros((1, 128, 128, 3), np.uint8)
 
 
 def event(name: str, operator: str, element_type: str) -> ProfileEvent:
@@ -41,12 +44,22 @@ def test_count_nodes_by_provider_ignores_events_without_provider() -> None:
 
 
 def test_kernel_types_of_fp32_model_are_float32(tiny_model: Path) -> None:
-    assert set(kernel_types(tiny_model, 1)) == {"float32"}
+    assert set(kernel_types(tiny_model, 128, 1)) == {"float32"}
+
+
+def test_kernel_types_of_dynamic_model_are_float32(tiny_model: Path, tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx", reason="requires onnx (extra 'export')")
+    model = onnx.load(tiny_model)
+    for tensor in (model.graph.input[0], model.graph.output[0]):
+        for axis, side in ((1, "height"), (2, "width")):
+            tensor.type.tensor_type.shape.dim[axis].dim_param = side
+    file = tmp_path / os.fsdecode(b"\xff.fp32.onnx")
+    file.write_bytes(model.SerializeToString())
+    assert set(kernel_types(file, 128, 1)) == {"float32"}
 
 
 def test_run_with_profile_on_cpu_reports_every_node(tiny_model: Path) -> None:
-    photo = np.zeros((1, 128, 128, 3), np.uint8)
-    probability, events = run_with_profile(tiny_model, 1, photo)
+    probability, events = run_with_profile(tiny_model, 1, PHOTO)
     assert probability.shape == (128, 128)
     nodes = count_nodes_by_provider(events)
     assert nodes[CPU_PROVIDER] == nodes.total() > 0
@@ -54,4 +67,4 @@ def test_run_with_profile_on_cpu_reports_every_node(tiny_model: Path) -> None:
 
 def test_run_with_profile_on_unknown_provider_raises_setup_error(tiny_model: Path) -> None:
     with pytest.raises(SystemSetupError, match=CPU_PROVIDER):
-        run_with_profile(tiny_model, 1, provider="NoSuchProvider")
+        run_with_profile(tiny_model, 1, PHOTO, provider="NoSuchProvider")

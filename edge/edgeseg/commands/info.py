@@ -35,10 +35,9 @@ def info(file: str, verify: bool, as_json: bool) -> None:
     `edgeseg run` selects on this device is shown.
     """
     from edgeseg.console import facts_table, print_json, print_table
-    from edgeseg.device import cpu
-    from edgeseg.models.selection import resolve_model
+    from edgeseg.models.selection import select_file
 
-    model = resolve_model(file, "auto", cpu.cpu_features())
+    model = select_file(file)
     if verify:
         _verify_checksum(model)
     model = model._replace(card=_without_notes(model.card))

@@ -103,6 +103,16 @@ def select_model(
     )
 
 
+def select_file(model: str | os.PathLike[str]) -> ModelFile:
+    """Return the model file that `select_model` selects by default. No runtime is required.
+
+    Raises:
+        ModelError: The model does not exist.
+    """
+    tuned = _select_tuned(model)
+    return resolve_model(model, "auto", cpu.cpu_features()) if tuned is None else tuned.file
+
+
 def _select_tuned(model: str | os.PathLike[str]) -> ModelSelection | None:
     cache_file = tuning_cache.cache_path()
     if cache_file is None or not os.path.exists(cache_file):  # noqa: PTH110 - False without access

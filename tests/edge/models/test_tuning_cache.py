@@ -17,7 +17,7 @@ from edgeseg.errors import SystemSetupError
 from edgeseg.models import tuning_cache
 from edgeseg.models.card import Precision
 from edgeseg.models.catalog import available_precisions
-from edgeseg.models.selection import select_model
+from edgeseg.models.selection import select_file, select_model
 from edgeseg.models.tuning_cache import (
     CandidateTiming,
     TunedSetup,
@@ -59,6 +59,7 @@ def test_select_model_with_stored_setup_uses_it(model: Path, file: Path) -> None
     selected = select_model(model)
     assert selected.file.path == model.with_name("x.fp16.onnx")
     assert (selected.runtime, selected.threads, selected.tuned) == ("onnxruntime", 1, True)
+    assert select_file(model) == selected.file
     assert "--tune" in selected.file.reason and str(file) in selected.file.reason
     assert read_tuned_setups(file) == (setup_for(model),)
 

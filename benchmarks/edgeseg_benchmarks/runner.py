@@ -1,6 +1,5 @@
 """Run a benchmark. The rows are measured alternately, one process at a time."""
 
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
@@ -9,6 +8,7 @@ from edgeseg.console import ShowProgress, plural
 from edgeseg.datasets import open_data
 from edgeseg.device import cpu, describe_device, device_warnings, installed_versions
 from edgeseg.system.files import write_atomically
+from edgeseg.system.scratch_folder import scratch_folder
 from edgeseg_benchmarks import reference_model
 from edgeseg_benchmarks.options import BenchOptions
 from edgeseg_benchmarks.record import BenchRecord
@@ -41,12 +41,12 @@ def run_bench(options: BenchOptions, show: ShowProgress = lambda _: None) -> Ben
     if options.reference:
         require_extra("export", "--reference", "torch", "onnxconverter_common")
     device = describe_device()
-    with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
-        photograph = write_photograph(Path(folder) / "fundus.png", show)
+    with scratch_folder() as folder:
+        photograph = write_photograph(folder / "fundus.png", show)
         specs = select_rows(options)
         if options.reference:
             show("creating ResUNet-Deeper")
-            specs += reference_model.reference_rows(Path(folder), options)
+            specs += reference_model.reference_rows(folder, options)
         threads = sorted({spec.key.threads for spec in specs})
         show("measuring the peak throughput")
         peaks = {number: measure_peak(number, options.timeout_s) for number in threads}

@@ -1,6 +1,5 @@
 """`edgeseg doctor --tune`: find the fastest setup whose masks agree with those of FP32."""
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,6 +16,7 @@ from edgeseg.models.catalog import ModelFile, available_precisions
 from edgeseg.models.selection import MAX_MASK_CHANGE, choose_precision, int8_is_validated
 from edgeseg.models.tuning_cache import CandidateTiming, TunedSetup, TuningKey
 from edgeseg.runtimes.base import RuntimeName, installed_runtimes, resolve_runtime
+from edgeseg.system.scratch_folder import scratch_folder
 from edgeseg_benchmarks.options import BenchOptions
 from edgeseg_benchmarks.record import RowKey
 from edgeseg_benchmarks.remarks import EQUAL_RATIO
@@ -60,8 +60,8 @@ def tune(model: str, show: ShowProgress = lambda _: None) -> TunedSetup:
         for runtime in installed_runtimes():
             timings.append(CandidateTiming(runtime, "int8", cores, failure=NOT_VALIDATED))
     baseline = Setup("onnxruntime", next(iter(files)), cores)
-    with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
-        photograph = write_photograph(Path(folder) / "fundus.png", show)
+    with scratch_folder() as folder:
+        photograph = write_photograph(folder / "fundus.png", show)
         # Each number of threads is measured separately, because a small board does not have enough
         # memory for the processes of all setups.
         for threads in thread_counts(cores):

@@ -13,6 +13,7 @@ from edgeseg.errors import ModelError, UsageError
 from edgeseg.evaluation.result import EvaluationResult
 from edgeseg.models.card import Precision
 from edgeseg.system.files import check_folders, make_folder, write_atomically
+from edgeseg.system.scratch_folder import scratch_folder
 from edgeseg.system.standard_streams import divert_stdout
 from edgeseg_export.onnx_graph.trace import OPSET
 from edgeseg_export.precision.build import ExportedFile, build_file
@@ -20,7 +21,6 @@ from edgeseg_export.precision.fp32 import ExportOptions, Fp32Graph, export_fp32
 from edgeseg_export.publish import check_model_name, file_sha256, list_stale_files, publish_files
 from edgeseg_export.report.html_report import load_report_template, render_report
 from edgeseg_export.report.summary import print_results, print_settings
-from edgeseg_export.scratch_folder import scratch_folder
 from edgeseg_export.source import SourceNetwork, SourceOptions, open_source
 from edgeseg_export.source_options import source_options
 from edgeseg_export.verify.output_range import IMPLAUSIBLE_MASK

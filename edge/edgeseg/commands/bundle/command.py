@@ -1,6 +1,5 @@
 """`edgeseg bundle`: wheels and models for a device without a network connection."""
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
@@ -22,6 +21,7 @@ from edgeseg.console import print_line
 from edgeseg.errors import SystemSetupError, UsageError
 from edgeseg.models.loaded_file import load_file
 from edgeseg.system.files import make_folder, write_atomically
+from edgeseg.system.scratch_folder import scratch_folder
 
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 PLATFORMS = get_args(Platform)
@@ -61,9 +61,9 @@ def bundle(
     model_files = _read_models(models)
     source = source or own_source()
     click.echo(f"edgeseg: pip downloads the wheels for Python {python} on {platform}", err=True)
-    with tempfile.TemporaryDirectory(prefix="edgeseg-") as scratch:
-        own_wheel = collect_wheels(source, target, Path(scratch))
-        paths = sorted(Path(scratch).glob("*.whl"))
+    with scratch_folder() as scratch:
+        own_wheel = collect_wheels(source, target, scratch)
+        paths = sorted(scratch.glob("*.whl"))
         wheels = [(f"wheels/{path.name}", path.read_bytes()) for path in paths]
     requirements = write_requirements(wheels, own_wheel, target.extras_suffix)
     sbom = build_sbom(wheels, model_files, own_wheel.name)

@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 from edgeseg.errors import SystemSetupError, one_line
 from edgeseg.imaging.arrays import Probability
 from edgeseg.models.card import ModelCard, read_card
+from edgeseg.system.scratch_folder import scratch_folder
 
 MAX_MASK_DIFFERENCE = 0.01
 """Largest share of mask pixels that may differ from the mask of the first runtime. With a broken
@@ -84,9 +84,9 @@ def _run_checks(kind: str, names: Sequence[str], model: Path) -> list[RuntimeChe
     checks = []
     reference: Probability | None = None
     card = read_card(model)
-    with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
+    with scratch_folder() as folder:
         for name in names:
-            output = Path(folder) / f"{name}.npy"
+            output = folder / f"{name}.npy"
             try:
                 answer = _ask_worker(kind, name, str(model), str(output))
                 probability: Probability = np.load(output, allow_pickle=False)

@@ -1,4 +1,4 @@
-"""Temporary folder for the files of a conversion, before they are copied to the output folder."""
+"""Temporary folder of a command, which is deleted even after SIGTERM."""
 
 import errno
 import signal
@@ -13,7 +13,7 @@ from edgeseg.errors import SystemSetupError
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Provide a temporary folder for up to 1 GB of files. The folder is deleted even after SIGTERM.
+    """Provide a temporary folder that is deleted even after SIGTERM. Call it in the main thread.
 
     Raises:
         SystemSetupError: The disk of the folder is full.

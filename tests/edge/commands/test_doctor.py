@@ -141,6 +141,13 @@ def test_check_of_runtime_with_different_mask_fails(fake_worker: FakeWorker) -> 
     assert not c and "100.00%" in c.note
 
 
+def test_check_of_runtime_is_not_compared_with_a_nan_result(fake_worker: FakeWorker) -> None:
+    fake_worker("np.save(argv[3], np.full((4, 4), np.nan if argv[1] == 'a' else 1)); print('{}')")
+    a, b, c = runtime_checks.check_runtimes(["a", "b", "c"], MODEL)
+    assert not a and "NaN" in a.note
+    assert b and c
+
+
 def test_check_of_runtime_with_equal_mask_and_other_probability_passes(
     fake_worker: FakeWorker,
 ) -> None:

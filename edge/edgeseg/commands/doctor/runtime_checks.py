@@ -93,9 +93,10 @@ def _run_checks(kind: str, names: Sequence[str], model: Path) -> list[RuntimeChe
             except (SystemSetupError, OSError, ValueError) as error:
                 checks.append(RuntimeCheck(name, False, one_line(error)))
                 continue
-            if reference is None:
-                reference = probability
-            difference = _describe_difference(probability, reference, card)
+            expected = probability if reference is None else reference
+            difference = _describe_difference(probability, expected, card)
+            if not difference:
+                reference = expected
             note = "runs the model"
             if answer.total_nodes:
                 note += f"; {answer.nodes} of {answer.total_nodes} nodes run on this provider"

@@ -190,6 +190,7 @@ def _check_calibration(precisions: Sequence[Precision], specs: Sequence[str]) ->
             err=True,
         )
     for spec in specs:
+        open_data(spec, "train")
         open_data(spec, "validation")
 
 

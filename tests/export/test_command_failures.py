@@ -151,6 +151,20 @@ def test_convert_html_exits_with_7_when_jinja2_is_missing(
     assert not checkpoint.with_name("net.fp32.onnx").exists()
 
 
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_convert_with_calibration_data_without_a_split_exits_with_7_before_the_conversion(
+    checkpoint: Path, tmp_path: Path, run_convert: RunConvert, split: str
+) -> None:
+    data = tmp_path / "data"
+    for folder in ("images", "masks"):
+        (data / folder).mkdir(parents=True)
+        (data / folder / "a.png").touch()
+    (data / "split.csv").write_text(f"stem,split\na,{split}\n")
+    arguments = ("--calibrate", f"pairs:{data}", "-o", tmp_path / "out")
+    assert run_convert(checkpoint, *arguments).exit_code == 7
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("name", ["", "..", ".", "a/b", "/tmp/x", "a\nb", "x" * 201])
 def test_invalid_name_exits_with_2(
     checkpoint: Path, tmp_path: Path, name: str, run_convert: RunConvert

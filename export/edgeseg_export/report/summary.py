@@ -107,7 +107,7 @@ def _raise_failed_checks(files: Sequence[ExportedFile]) -> None:
         if not file.is_made:
             raise CheckError(
                 f"no file was written, because {file.file.name} could not be created "
-                f"({file.result.checks[0].note}). Omit {file.result.precision} from --precision."
+                f"({file.result.checks[0].note}). Choose other values for --precision."
             )
     checks = [(file.file.name, check) for file in files for check in file.result.checks]
     failed = [f"{name}: {_describe_failure(check)}" for name, check in checks if not check]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,15 +15,12 @@ from edgeseg.system.files import check_folders, make_folder, write_atomically
 
 if TYPE_CHECKING:
     from edgeseg.models.card import Precision
-    from edgeseg_benchmarks.record import BenchRecord, BenchRuntime
+    from edgeseg_benchmarks.record import BenchRecord, BenchRuntime, RowKey
 
 RUNTIMES = ("onnxruntime", "openvino", "ncnn")
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 THREADS = click.IntRange(1, 1024)
-# Models that are measured although the user did not name them. If their rows fail, the exit code
-# does not change.
-IMPLIED_MODELS = ("default", "detail", "resunet-deeper")
 
 
 def parse_threads(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...]:
@@ -131,6 +129,7 @@ def bench(
     from edgeseg.console import print_table, show_status
     from edgeseg_benchmarks.options import BenchOptions
     from edgeseg_benchmarks.report.tables import to_table
+    from edgeseg_benchmarks.rows import select_rows
     from edgeseg_benchmarks.runner import run_bench
 
     _check_extras(html, figures)
@@ -157,11 +156,12 @@ def bench(
         warmup=warmup,
         reference=reference,
     )
+    requested = {row.key for row in select_rows(options) if row.model in models}
     with show_status() as show:
         record = run_bench(options, show)
     print_table(to_table(record))
     _write_files(record, json_file, csv_file, html, figures)
-    _check_failures(record)
+    _check_failures(record, requested)
 
 
 def _check_extras(html: Path | None, figures: Path | None) -> None:
@@ -204,8 +204,13 @@ def _write_files(
             write_atomically(figures / f"{name}.png", data)
 
 
-def _check_failures(record: BenchRecord) -> None:
-    """Exit with code 6 if all rows failed, or if a model given with --model failed."""
+def _check_failures(record: BenchRecord, requested: Collection[RowKey]) -> None:
+    """Exit with code 6 if all rows failed, or if a requested row failed.
+
+    Args:
+        record: result of the benchmark.
+        requested: rows of the models that were given with --model.
+    """
     failed = [row for row in record.rows if not row.ok]
     if len(failed) == len(record.rows):
         raise ModelError(f"every row failed. First row: {failed[0].status}")
@@ -214,5 +219,5 @@ def _check_failures(record: BenchRecord) -> None:
             f"edgeseg: {len(failed)} of {len(record.rows)} rows failed (reasons in the table)",
             err=True,
         )
-    if any(row.model not in IMPLIED_MODELS for row in failed):
+    if any(row.key in requested for row in failed):
         sys.exit(ModelError.exit_code)

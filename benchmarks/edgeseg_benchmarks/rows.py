@@ -1,6 +1,6 @@
 """Rows of a benchmark: combinations of model, precision, runtime and threads."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import get_args
 
 from edgeseg.device import cpu
-from edgeseg.errors import EdgesegError, ModelError, missing_extra
+from edgeseg.errors import EdgesegError, ModelError, SystemSetupError, escape_text, missing_extra
 from edgeseg.models.card import Precision
-from edgeseg.models.catalog import SHIPPED_MODELS, ModelFile
+from edgeseg.models.catalog import MODEL_FOLDER, SHIPPED_MODELS, ModelFile, strip_precision
 from edgeseg.models.selection import ModelSelection, choose_precision, resolve_model, select_model
+from edgeseg.runtimes.base import resolve_runtime
 from edgeseg_benchmarks.options import BenchOptions
 from edgeseg_benchmarks.record import BenchRuntime, RowKey
+from edgeseg_benchmarks.worker.ncnn_backend import INSTALL
 
 DEFAULT_RUNTIME: BenchRuntime = "onnxruntime"
 PACKAGES: dict[BenchRuntime, tuple[str, ...]] = {
@@ -36,6 +38,7 @@ class RowSpec:
         remarks: limitations, as text.
         taken_by_auto: whether `auto` selects this file and runtime on this device.
         scored: whether the model's Dice is meaningful.
+        model: name or file of the model in the options; "" for the reference model.
     """
 
     key: RowKey
@@ -44,6 +47,7 @@ class RowSpec:
     remarks: tuple[str, ...] = ()
     taken_by_auto: bool = False
     scored: bool = True
+    model: str = ""
 
 
 def installed_bench_runtimes() -> tuple[BenchRuntime, ...]:
@@ -70,26 +74,50 @@ def require_extra(extra: str, option: str, *packages: str) -> None:
             raise missing_extra(option, extra, package)
 
 
+def require_runtimes(names: Sequence[BenchRuntime]) -> None:
+    """Check that the packages of runtimes are installed.
+
+    Raises:
+        SystemSetupError: A package is missing.
+    """
+    for name in names:
+        if name != "ncnn":
+            resolve_runtime(name)
+        elif name not in installed_bench_runtimes():
+            raise SystemSetupError(f"--runtime ncnn: not installed. {INSTALL}")
+
+
 def select_rows(options: BenchOptions) -> list[RowSpec]:
     """Return the rows in the order of the table.
 
     If the file of a row is missing or damaged, the row contains the reason. A file that is given
-    twice has one row. Two files with the same name in different folders have rows named `NAME` and
-    `NAME (2)`.
+    twice has one row. Models with the same name in different folders are named `NAME` and `NAME
+    (2)` in all their rows. Names are escaped, because JSON cannot contain names that are not UTF-8.
     """
     rows: dict[RowKey, RowSpec] = {}
+    owners: dict[str, Path] = {}  # model of each name in the table
     known: set[tuple[Path | None, RowKey]] = set()
     for row in _list_rows(options):
         identity = (row.file and row.file.resolve(), row.key)
         if row.file is not None and identity in known:
             continue
         known.add(identity)
-        key, count = row.key, 1
-        while key in rows:
+        model = _path_without_precision(row.model)
+        name = escape_text(row.key.model)
+        key, count = row.key._replace(model=name), 1
+        while key in rows or owners.get(key.model, model) != model:
             count += 1
-            key = row.key._replace(model=f"{row.key.model} ({count})")
+            key = row.key._replace(model=f"{name} ({count})")
+        owners[key.model] = model
         rows[key] = replace(row, key=key)
     return [row for row in rows.values() if not options.only or row.key in options.only]
+
+
+def _path_without_precision(model: str) -> Path:
+    """Return the path of a model without `.PRECISION.onnx`, which identifies its files."""
+    shipped = SHIPPED_MODELS.get(model)
+    path = strip_precision(Path(model)) if shipped is None else MODEL_FOLDER / shipped
+    return path.parent.resolve() / path.name
 
 
 def split_file_name(model: str) -> tuple[str, Precision | None]:
@@ -114,7 +142,8 @@ def _list_rows(options: BenchOptions) -> Iterator[RowSpec]:
                     continue
                 for threads in options.threads or (cpu.usable_cores(),):
                     key = row.key._replace(runtime=runtime, threads=threads)
-                    yield replace(row, key=key, taken_by_auto=_is_selected(row, key, selection))
+                    is_selected = _is_selected(row, key, selection)
+                    yield replace(row, key=key, taken_by_auto=is_selected, model=model)
 
 
 def _is_selected(row: RowSpec, key: RowKey, selection: ModelSelection | None) -> bool:
@@ -159,7 +188,7 @@ def _list_files(model: str, options: BenchOptions) -> Iterator[RowSpec]:
         implied = options.every and isinstance(default, ModelFile)
         implied = implied or (precision == "fp32" and named not in (None, "fp32"))
         if not implied or Path(model).with_name(f"{name}.{precision}.onnx").is_file():
-            yield RowSpec(key, None, str(file))
+            yield RowSpec(key, None, escape_text(str(file)))
 
 
 def _resolve(model: str, precision: str) -> ModelFile | ModelError:

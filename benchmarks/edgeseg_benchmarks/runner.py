@@ -13,7 +13,7 @@ from edgeseg_benchmarks import reference_model
 from edgeseg_benchmarks.options import BenchOptions
 from edgeseg_benchmarks.record import BenchRecord
 from edgeseg_benchmarks.remarks import add_remarks
-from edgeseg_benchmarks.rows import require_extra, select_rows
+from edgeseg_benchmarks.rows import require_extra, require_runtimes, select_rows
 from edgeseg_benchmarks.worker.client import WorkerProcess
 from edgeseg_benchmarks.worker.process import RowError
 from edgeseg_benchmarks.worker.row_runner import RowRunner
@@ -34,8 +34,9 @@ def run_bench(options: BenchOptions, show: ShowProgress = lambda _: None) -> Ben
 
     Raises:
         UsageError: The name of a data set is unknown.
-        SystemSetupError: A data set, or the extra for `--reference`, is missing.
+        SystemSetupError: A data set, a runtime, or the extra for `--reference` is missing.
     """
+    require_runtimes(options.runtimes)
     for data in options.data:
         open_data(data, "test")  # report errors before the measurements
     if options.reference:

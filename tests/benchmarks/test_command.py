@@ -13,8 +13,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edgeseg.cli import cli
-from edgeseg_benchmarks import rows
-from edgeseg_benchmarks.record import read_bench
+from edgeseg.device import DeviceInfo
+from edgeseg.models import catalog
+from edgeseg.runtimes import base
+from edgeseg_benchmarks import rows, runner
+from edgeseg_benchmarks.options import BenchOptions
+from edgeseg_benchmarks.record import BenchRecord, BenchRow, RowKey, read_bench
+from edgeseg_benchmarks.rows import RowSpec
 
 
 def bench(*arguments: object) -> Result:
@@ -98,7 +103,38 @@ def test_bench_help_loads_no_large_module() -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("fast_bench")
-def test_bench_without_any_measured_row_exits_with_6() -> None:
-    result = bench("--model", "nosuch", "--runtime", "ncnn", "--runs", 1)
+def test_bench_without_any_measured_row_exits_with_6(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog, "MODEL_FOLDER", tmp_path)
+    monkeypatch.setattr(rows, "MODEL_FOLDER", tmp_path)
+    result = bench("--model", "nosuch", "--runtime", "onnxruntime", "--runs", 1)
     assert result.exit_code == 6
     assert "nosuch" in result.stdout
+
+
+@pytest.mark.parametrize("name", ["detail", "resunet-deeper", "nosuch"])
+def test_bench_with_failed_model_exits_with_6_only_if_it_was_given(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def run(options: BenchOptions, _: object) -> BenchRecord:
+        specs = [*rows.select_rows(options), RowSpec(RowKey(name, "fp16", "onnxruntime", 1), None)]
+        row = BenchRow("default", "fp32", "onnxruntime", 1)
+        failed = [BenchRow(*spec.key, status="failed") for spec in specs]
+        return BenchRecord(DeviceInfo(), {}, (row, *failed[1:]))
+
+    monkeypatch.setattr(runner, "run_bench", run)
+    (tmp_path / f"{name}.fp32.onnx").write_bytes(b"damaged")
+    assert bench("--threads", 1).exit_code == 0
+    assert bench("--threads", 1, "--model", tmp_path / f"{name}.fp32.onnx").exit_code == 6
+
+
+@pytest.mark.parametrize("runtime", ["openvino", "ncnn"])
+def test_bench_with_missing_runtime_exits_with_7(
+    runtime: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "find_spec", lambda _: None)
+    monkeypatch.setattr(base, "find_spec", lambda _: None)
+    result = bench("--runtime", runtime)
+    assert (result.exit_code, result.stdout) == (7, "")
+    assert runtime in result.stderr

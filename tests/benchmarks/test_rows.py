@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -75,6 +76,28 @@ def test_select_rows_with_two_files_with_the_same_name_gives_two_rows(
 ) -> None:
     rows = select_rows(make_options(half_models / "tiny.fp32.onnx", tiny_model))
     assert [row.key.model for row in rows] == ["tiny", "tiny (2)"]
+
+
+def test_select_rows_gives_all_rows_of_a_folder_the_same_name(
+    half_models: Path, tiny_model: Path
+) -> None:
+    files = (tiny_model, half_models / "tiny.fp16.onnx", half_models / "tiny.fp32.onnx")
+    keys = [row.key for row in select_rows(make_options(*files))]
+    assert [(key.model, key.precision) for key in keys] == [
+        ("tiny", "fp32"),
+        ("tiny (2)", "fp16"),
+        ("tiny (2)", "fp32"),
+    ]
+
+
+def test_select_rows_of_file_name_that_is_not_utf8_gives_rows_for_json(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    present, missing = (tmp_path / os.fsdecode(name) for name in (b"\xff.onnx", b"\xfe.onnx"))
+    shutil.copy(tiny_model, present)
+    rows = select_rows(make_options(present, missing))
+    assert [row.key.model for row in rows] == [r"\udcff", r"\udcfe"]
+    assert all(row.failure.isprintable() for row in rows)
 
 
 def test_select_rows_with_every_gives_the_shipped_files() -> None:

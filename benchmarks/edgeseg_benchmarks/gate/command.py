@@ -128,7 +128,8 @@ def gate(
     """Compare two outputs of `edgeseg bench --json`, and fail on regressions.
 
     If CURRENT is not given, the rows of BASELINE are measured on this device. The exit code is 4
-    for a regression or a model that cannot be loaded, and 5 if the benchmarks cannot be compared.
+    for a regression or a model that cannot be loaded, 5 if the benchmarks cannot be compared, and 6
+    if a file given with --model does not exist.
     Time and memory are compared only if a limit is given, as ratios to the first row of the same
     file.
     """

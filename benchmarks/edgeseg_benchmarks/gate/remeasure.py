@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 from edgeseg.device import cpu, installed_versions
-from edgeseg.errors import IncomparableError, ModelError, UsageError
+from edgeseg.errors import IncomparableError, ModelError, UsageError, escape_text
 from edgeseg.models.card import Precision
 from edgeseg.models.catalog import SHIPPED_MODELS
 from edgeseg.models.selection import resolve_model
@@ -115,9 +115,9 @@ def _models_by_name(models: Sequence[str]) -> dict[str, str]:
 def _row_model_name(model: str) -> str:
     """Return the name that the rows use for a model. For a damaged file, use the file name."""
     try:
-        return resolve_model(model, "auto", cpu.cpu_features()).name
+        return escape_text(resolve_model(model, "auto", cpu.cpu_features()).name)
     except ModelError:
         name, precision = split_file_name(model)
         if precision is None or not Path(model).is_file():
             raise
-        return name
+        return escape_text(name)

@@ -175,6 +175,8 @@ class Segmentation:
     ) -> tuple[Measures, ...]:
         """Measure the vessels of each field of view. Definitions: docs/measures.md.
 
+        Fields of low image quality are also measured. Use `fields` to read the quality.
+
         Args:
             spacing: size of a pixel; None to omit the values in micrometres.
             eye: `left` or `right`, for the anatomical names of the quadrants.

@@ -120,6 +120,7 @@ def test_segmentation_records_with_measures_contain_measurements() -> None:
     (measured,) = found.measures(Spacing(20, 20), "left")
     assert record.measures_status == "ok"
     assert record.measures == measured.values
+    assert record.vessel_density == measured.vessel_density
     assert (record.eye, record.eye_source) == ("left", "option")
     assert (record.um_per_px, record.um_per_px_status) == (20, "ok")
     assert found.records()[0].measures_status is msgspec.UNSET
@@ -129,9 +130,11 @@ def test_segmentation_records_with_measures_contain_measurements() -> None:
 
 def test_segmentation_records_of_low_quality_field_are_not_measured(segmenter: Segmenter) -> None:
     dark = np.asarray(generate_photo(5, 300).photo * 0.3, np.uint8)
-    (record,) = segmenter.segment(dark).records(measures=True)
+    found = segmenter.segment(dark)
+    (record,) = found.records(measures=True)
     assert record.measures_status == "ungradable"
     assert record.measures is None
+    assert found.measures()[0].status != "ungradable"
 
 
 def test_join_masks_of_two_fields_covers_both(segmenter: Segmenter, drawn: SyntheticPhoto) -> None:

@@ -59,6 +59,17 @@ def test_measure_prints_json_and_writes_table_and_image(eye: Path, tmp_path: Pat
     assert np.unique(image.reshape(-1, 3), axis=0).shape[0] > 20
 
 
+def test_measure_of_empty_mask_writes_table_and_image(tmp_path: Path) -> None:
+    (tmp_path / "black.png").write_bytes(encode_png(np.zeros((200, 200), np.uint8)))
+    done = call(
+        "measure", tmp_path / "black.png", "--csv", tmp_path / "out.csv",
+        "--measures-overlay", tmp_path,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert [row["measures_status"] for row in read_rows(tmp_path / "out.csv")] == ["no_vessels"]
+    assert not read_photo(tmp_path / "black_measures_overlay.png").any()
+
+
 def test_measure_without_spacing_has_no_micrometres(eye: Path) -> None:
     record = json.loads(call("measure", eye / "mask.png", "--json").stdout)
     assert record["um_per_px_status"] == "not_given"

@@ -224,6 +224,16 @@ def test_probability_of_any_floating_point_type_is_accepted(dtype: type, cross: 
     assert measured.values == measure_vessels(cross, FRAME, probability).values
 
 
+def test_threshold_without_probability_does_not_change_measurements(cross: Mask) -> None:
+    assert measure_vessels(cross, FRAME, threshold=0.1) == measure_vessels(cross, FRAME)
+
+
+def test_vessel_density_has_six_significant_digits() -> None:
+    mask = np.zeros_like(FRAME)
+    mask[150, 100:107] = 255
+    assert measure_vessels(mask, FRAME).vessel_density == 7.77778e-05
+
+
 @pytest.mark.parametrize(
     ("mask", "fov", "probability", "threshold"),
     [
@@ -233,6 +243,7 @@ def test_probability_of_any_floating_point_type_is_accepted(dtype: type, cross: 
         (np.full((300, 300), -1), FRAME, None, None),
         (np.array([["vessel"]]), FRAME, None, None),
         (FRAME, np.zeros_like(FRAME), None, None),
+        (FRAME, np.full((300, 300), np.nan), None, None),
         (FRAME, FRAME, np.full((300, 300), np.nan, np.float32), None),
         (FRAME, FRAME, np.full((300, 299), 0.5, np.float32), None),
         (FRAME, FRAME, None, 1.5),
@@ -241,7 +252,7 @@ def test_probability_of_any_floating_point_type_is_accepted(dtype: type, cross: 
 )
 def test_invalid_arrays_are_rejected(
     mask: npt.NDArray[np.generic],
-    fov: Mask,
+    fov: npt.NDArray[np.generic],
     probability: Probability | None,
     threshold: float | None,
 ) -> None:

@@ -9,6 +9,7 @@ import msgspec
 from edgeseg._version import __version__
 from edgeseg.field_of_view.detect import FieldOfView
 from edgeseg.measures import Measures
+from edgeseg.measures.regions import round_figure
 from edgeseg.measures.spacing import um_per_px
 from edgeseg.quality import NO_FUNDUS, FrameQuality
 from edgeseg.run.frame import Frame
@@ -88,7 +89,8 @@ class RecordBuilder:
             repeats: number of identical frames directly before this frame.
         """
         assert result.quality is not None
-        values: dict[str, Any] = {"status": "ok", "vessel_density": round(result.vessel_density, 6)}
+        density = round_figure(result.vessel_density)
+        values: dict[str, Any] = {"status": "ok", "vessel_density": density}
         warnings = [*frame.warnings, *_field_warnings(result.fov), *result.quality.warnings]
         if result.quality.ungradable:
             warnings.append("ungradable")

@@ -45,7 +45,16 @@ def test_report_is_complete_and_self_contained(value: float, tiny_model: Path) -
     assert html.count("data:image/png;base64,") == 3
     assert html.count("<rect") == len(histogram)
     assert html.count('class="failed"') == 2
-    for text in ("net.int8.onnx", ">passed<", "0.8123", ">NO<", "above 1 or NaN", "1e-07 to 1e-06", "8,000"):
+    assert (html.count(">passed</td>"), html.count(">failed</td>")) == (1, 1)
+    for text in (
+        "net.int8.onnx",
+        ">passed<",
+        "0.8123",
+        ">NO<",
+        "above 1 or NaN",
+        "1e-07 to 1e-06",
+        "8,000",
+    ):
         assert text in html
     assert HOSTILE not in html
     assert not re.findall(r'(?:src|href)="(?!data:)', html)

@@ -128,6 +128,13 @@ class LazyCommands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the options of the group. `--help` and `--version` print here, before `invoke`."""
+        try:
+            return super().parse_args(ctx, args)
+        except BrokenPipeError:
+            ctx.exit(141)
+
     def invoke(self, ctx: click.Context) -> object:
         """Run a command and print edgeseg's errors in one line.
 

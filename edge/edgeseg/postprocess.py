@@ -78,7 +78,7 @@ def threshold_at_photo_size(
 class ResizedProbability:
     """Network output at the photograph's size, computed in bands of rows.
 
-    Inside the field of view, the values are those of `resize_to_photo`, limited to 0 to 1.
+    Inside the field of view, the values are those of `resize_to_photo`.
 
     Args:
         probability: (size, size) float32, network output.
@@ -121,8 +121,7 @@ class ResizedProbability:
             resized[:, left - source.left : right - source.left],
             where=self._inside[top:bottom, left:right] != 0,
         )
-        # A quantized output may exceed 1 by one step.
-        return np.clip(values, 0, 1, out=values)
+        return values
 
 
 def _overlap(first: tuple[int, int], second: tuple[int, int]) -> tuple[int, int]:

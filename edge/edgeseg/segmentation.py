@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edgeseg._version import __version__
 from edgeseg.errors import UsageError
 from edgeseg.field_of_view.detect import FieldOfView
 from edgeseg.imaging.arrays import Box, Mask, Photo, Probability, row_bands
@@ -122,7 +123,7 @@ class Segmentation:
         return reduce(np.maximum, maps)
 
     def probability_bands(self) -> Iterator[tuple[slice, Probability]]:
-        """Yield bands of rows with their probability, limited to 0 to 1.
+        """Yield bands of rows with their probability, 0 to 1.
 
         For a large photograph, this requires less memory than `probability`.
         """
@@ -174,6 +175,8 @@ class Segmentation:
     ) -> tuple[Measures, ...]:
         """Measure the vessels of each field of view. Definitions: docs/measures.md.
 
+        Fields of low image quality are also measured. Use `fields` to read the quality.
+
         Args:
             spacing: size of a pixel; None to omit the values in micrometres.
             eye: `left` or `right`, for the anatomical names of the quadrants.
@@ -216,8 +219,9 @@ class Segmentation:
         make_folder(folder)
         mask = folder / f"{stem}_vessels.png"
         overlay = folder / f"{stem}_overlay.jpg"
-        write_atomically(mask, encode_png(self.mask), follow_links=False)
-        write_atomically(overlay, encode_jpeg(self.overlay()), follow_links=False)
+        texts = {"edgeseg:version": __version__}  # marks the files as results of edgeseg
+        write_atomically(mask, encode_png(self.mask, texts), follow_links=False)
+        write_atomically(overlay, encode_jpeg(self.overlay(), texts), follow_links=False)
         return mask, overlay
 
     def records(

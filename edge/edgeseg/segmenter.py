@@ -194,12 +194,15 @@ class Segmenter:
         with timer.stage("infer"):
             with self._inference_limit:
                 probability = self.runtime.infer(prepared.tensor)
-            in_range = probability.min() >= -_ROUNDING and probability.max() <= 1 + _ROUNDING
+            low, high = probability.min(), probability.max()
+            in_range = low >= -_ROUNDING and high <= 1 + _ROUNDING
             if not in_range:  # `in_range` is also False for NaN
                 raise ModelError(
                     f"{self.file.path}: returned NaN or values outside 0 to 1 for {name}. "
                     "The model file is damaged: copy or convert it again."
                 )
+            if low < 0 or high > 1:
+                probability = probability.clip(0, 1)
         with timer.stage("postprocess"):
             mask = threshold_at_photo_size(
                 probability, prepared.placement, prepared.fov.mask, self.threshold, self._buffer

@@ -58,7 +58,7 @@ def read_safetensors(file: Path) -> dict[str, object]:
             if count:
                 flat = torch.frombuffer(data, dtype=dtype, count=count, offset=start + first)
             tensors[name] = flat.reshape(entry.shape).clone()
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ModelError(
             f"{file}: damaged or not a safetensors file ({one_line(error)}). Copy the file again."
         ) from error

@@ -93,6 +93,17 @@ def test_closed_pipe_exits_with_141_silently(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["draw", "--help"]])
+def test_help_into_closed_pipe_exits_with_141_silently(arguments: list[str]) -> None:
+    reading_end, writing_end = os.pipe()
+    os.close(reading_end)
+    command = [sys.executable, "-m", "edgeseg", *arguments]
+    with os.fdopen(writing_end, "wb") as pipe:
+        done = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "unbuffered"),
     [

@@ -20,6 +20,7 @@ from edgeseg.imaging.photo import decode_photo, read_mask, read_photo
 from edgeseg.measures import Spacing
 from edgeseg.preprocessing.config import PreprocessingConfig
 from edgeseg.quality import assess_quality
+from edgeseg.run.results.provenance import is_foreign
 from edgeseg.segmentation import join_masks
 from edgeseg.synthetic import SyntheticPhoto, generate_photo
 
@@ -76,6 +77,7 @@ def test_segmentation_save_writes_mask_and_overlay(
     assert np.array_equal(read_mask(mask), found.mask)
     assert overlay.name == "eye_overlay.jpg"
     assert np.array_equal(read_photo(overlay), decode_photo(encode_jpeg(found.overlay())))
+    assert not is_foreign(mask) and not is_foreign(overlay)  # `run` may replace them
 
 
 def test_segment_two_fields_gives_mask_and_record_of_both(segmenter: Segmenter) -> None:
@@ -118,6 +120,7 @@ def test_segmentation_records_with_measures_contain_measurements() -> None:
     (measured,) = found.measures(Spacing(20, 20), "left")
     assert record.measures_status == "ok"
     assert record.measures == measured.values
+    assert record.vessel_density == measured.vessel_density
     assert (record.eye, record.eye_source) == ("left", "option")
     assert (record.um_per_px, record.um_per_px_status) == (20, "ok")
     assert found.records()[0].measures_status is msgspec.UNSET
@@ -127,9 +130,11 @@ def test_segmentation_records_with_measures_contain_measurements() -> None:
 
 def test_segmentation_records_of_low_quality_field_are_not_measured(segmenter: Segmenter) -> None:
     dark = np.asarray(generate_photo(5, 300).photo * 0.3, np.uint8)
-    (record,) = segmenter.segment(dark).records(measures=True)
+    found = segmenter.segment(dark)
+    (record,) = found.records(measures=True)
     assert record.measures_status == "ungradable"
     assert record.measures is None
+    assert found.measures()[0].status != "ungradable"
 
 
 def test_join_masks_of_two_fields_covers_both(segmenter: Segmenter, drawn: SyntheticPhoto) -> None:

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import pytest
 
 from edgeseg import Segmenter
 from edgeseg.errors import EdgesegError, ModelError
+from edgeseg.imaging.arrays import Probability
 from edgeseg.models.card import ModelCard
 from edgeseg.models.checksum import CHECKSUM_BYTES, append_checksum
 from edgeseg.synthetic import SyntheticPhoto
@@ -62,6 +64,26 @@ def test_segment_network_with_nan_output_raises_model_error(
 ) -> None:
     file = onnx_file(tmp_path, card, [FLOAT, MEAN, ("Neg", {}), ("Sqrt", {})], 128)
     assert "NaN" in rejection(file, drawn)
+
+
+class RoundingRuntime:
+    """Runtime with an output that is slightly outside 0 to 1, as of a quantized network."""
+
+    name = "onnxruntime"
+    compute = "CPUExecutionProvider"
+
+    def infer(self, photo: npt.NDArray[np.uint8]) -> Probability:
+        probability = np.full(photo.shape[1:3], -0.005, np.float32)
+        probability[40:] = 1.005
+        return probability
+
+
+def test_segment_network_slightly_outside_0_to_1_gives_probability_in_range(
+    tiny_model: Path, drawn: SyntheticPhoto
+) -> None:
+    segmentation = Segmenter(tiny_model, runtime=RoundingRuntime()).segment(drawn.photo)
+    (result,) = segmentation.inferred
+    assert (result.probability.min(), result.probability.max()) == (0, 1)
 
 
 def test_segment_network_without_probability_raises_model_error(

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgeseg.errors import EdgesegError
+from edgeseg.errors import EdgesegError, ModelError
 from edgeseg_export.safetensors import read_safetensors
 from edgeseg_export.state_dict import load_weights
 
@@ -119,4 +119,12 @@ def test_safetensors_file_is_read(tmp_path: Path) -> None:
     assert weight.tolist() == [1, 2]
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(EdgesegError, match=r"net\.safetensors"):
+        read_safetensors(file)
+
+
+def test_safetensors_file_with_huge_dimension_is_rejected(tmp_path: Path) -> None:
+    header = f'{{"a":{{"dtype":"F32","shape":[{2**70},0],"data_offsets":[0,0]}}}}'.encode()
+    file = tmp_path / "net.safetensors"
+    file.write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(ModelError, match=r"net\.safetensors"):
         read_safetensors(file)

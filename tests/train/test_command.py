@@ -78,6 +78,7 @@ EPOCH = [*OUT, "--epochs", "1"]
         ([*OUT, "--minutes", "nan"], 2, "--minutes"),
         ([*EPOCH, "--simulated-cameras", "2"], 2, "--simulated-cameras"),
         ([*EPOCH, "--freeze-statistics"], 2, "--start"),
+        ([*EPOCH, "--freeze-statistics", "--resume"], 2, "--start"),
         ([*EPOCH, "--size", "640", "--size", "1024"], 2, "--size"),
     ],
 )

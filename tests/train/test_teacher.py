@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
+from edgeseg.cli import cli
 from edgeseg.imaging.encoder import encode_png
 from edgeseg.imaging.photo import read_photo
 from edgeseg.preprocessing.config import preprocessing_preset
 from edgeseg.synthetic import generate_photo
+from edgeseg_train import teacher as teacher_module
 from edgeseg_train.checkpoint import Checkpoint, WorkingSize, save_checkpoint
 from edgeseg_train.data.soft_labels import open_soft_labels
 from edgeseg_train.network.resunet import ARCHITECTURES, build_network
-from edgeseg_train.teacher import Teacher, label, make_soft_label
+from edgeseg_train.teacher import Teacher, make_soft_label
 
 CPU = torch.device("cpu")
 PHOTO = generate_photo(2, 160).photo
@@ -53,6 +56,12 @@ def test_teacher_label_of_a_flipped_photograph_is_flipped(checkpoint: Checkpoint
     assert np.allclose(plain[:, ::-1], flipped, atol=1e-5)
 
 
+def label(folder: Path, *arguments: str | Path) -> Result:
+    """Run `edgeseg label` with `teacher.pt` in a folder."""
+    options = ["--teacher", folder / "teacher.pt", "--out", folder / "soft", "--device", "cpu"]
+    return CliRunner().invoke(cli, ["label", *map(str, options + list(arguments))])
+
+
 def test_label_writes_a_folder_for_training(
     tmp_path: Path, checkpoint: Checkpoint, small_pairs: str
 ) -> None:
@@ -61,10 +70,8 @@ def test_label_writes_a_folder_for_training(
     photos.mkdir()
     (photos / "a.png").write_bytes(encode_png(PHOTO))
     (photos / "black.png").write_bytes(encode_png(np.zeros_like(PHOTO)))
-    arguments = ["--teacher", str(tmp_path / "teacher.pt"), "--out", str(tmp_path / "soft")]
-    arguments += ["--data", small_pairs, "--device", "cpu", str(photos)]
-    result = CliRunner().invoke(label, arguments)
-    assert result.exit_code == 0, result.output
+    result = label(tmp_path, "--data", small_pairs, photos)
+    assert result.exit_code == 3, result.output
     assert "camera_black" in result.stderr
     pairs = open_soft_labels(tmp_path / "soft").pairs
     names = [pair.name for pair in pairs]
@@ -74,5 +81,57 @@ def test_label_writes_a_folder_for_training(
     expected = make_soft_label([Teacher(checkpoint, CPU)], PHOTO) * 255
     assert np.abs(written - expected).max() <= 0.51
     (tmp_path / "soft" / "masks" / "camera_a.png").write_bytes(b"kept")
-    assert CliRunner().invoke(label, arguments).exit_code == 0
+    (photos / "black.png").unlink()
+    assert label(tmp_path, "--data", small_pairs, photos).exit_code == 0
     assert (tmp_path / "soft" / "masks" / "camera_a.png").read_bytes() == b"kept"
+
+
+@pytest.mark.parametrize("other", ["b/images/eye.png", "a/images/eye.jpg"])
+def test_label_with_equal_names_is_rejected(
+    tmp_path: Path, checkpoint: Checkpoint, other: str
+) -> None:
+    save_checkpoint(checkpoint, tmp_path / "teacher.pt")
+    files = [tmp_path / name for name in ("a/images/eye.png", other)]
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(encode_png(PHOTO))
+    result = label(tmp_path, *files)
+    assert result.exit_code == 2, result.output
+    assert all(str(file) in result.stderr for file in files)
+    assert not (tmp_path / "soft").exists()
+
+
+def test_label_of_a_repeated_photograph_is_written_once(
+    tmp_path: Path, checkpoint: Checkpoint
+) -> None:
+    save_checkpoint(checkpoint, tmp_path / "teacher.pt")
+    (tmp_path / "eye.png").write_bytes(encode_png(PHOTO))
+    result = label(tmp_path, *[tmp_path / "eye.png"] * 2)
+    assert result.exit_code == 0, result.output
+    assert len(list((tmp_path / "soft" / "masks").iterdir())) == 1
+
+
+def test_label_without_photographs_is_rejected(tmp_path: Path, checkpoint: Checkpoint) -> None:
+    save_checkpoint(checkpoint, tmp_path / "teacher.pt")
+    (tmp_path / "empty").mkdir()
+    assert label(tmp_path).exit_code == 2
+    assert label(tmp_path, tmp_path / "empty").exit_code == 2
+
+
+def test_label_interrupted_does_not_process_remaining_photographs(
+    tmp_path: Path, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+
+    def write_label(out: Path, teachers: object, name: str, load: object) -> bool:
+        started.append(name)
+        if len(started) == 1:
+            raise KeyboardInterrupt
+        time.sleep(0.1)
+        return True
+
+    monkeypatch.setattr(teacher_module, "count_photo_threads", lambda: 1)
+    monkeypatch.setattr(teacher_module, "_write_label", write_label)
+    save_checkpoint(checkpoint, tmp_path / "teacher.pt")
+    assert label(tmp_path, "--data", "synthetic:40").exit_code == 130
+    assert 1 <= len(started) < 20

@@ -18,6 +18,7 @@ from edgeseg.preprocessing.config import PreprocessingConfig, preprocessing_pres
 from edgeseg.synthetic import generate_photo
 from edgeseg_train.checkpoint import Checkpoint, WorkingSize
 from edgeseg_train.network.resunet import architecture_by_name, build_network
+from edgeseg_train.training.losses import LossWeights
 from edgeseg_train.validation import (
     INTERPOLATION_WEIGHTS,
     CachedPair,
@@ -96,6 +97,17 @@ def test_validate_network_selects_best_threshold(cached_pairs: tuple[CachedPair,
     for other in np.linspace(0.02, 0.98, 13):
         scores = [dice(pair, other) for pair in cached_pairs]
         assert (scores[0] + (scores[1] + scores[2]) / 2) / 2 <= result.dice + 1e-9
+
+
+def test_validate_network_uses_loss_weights(cached_pairs: tuple[CachedPair, ...]) -> None:
+    losses = []
+    for weights in (LossWeights(1, 0, 0), LossWeights(0, 1, 0), LossWeights(2, 3, 0)):
+        result = validate_network(
+            DarkVesselNetwork(), cached_pairs[:1], CONFIG, torch.device("cpu"), weights
+        )
+        losses.append(result.loss)
+    assert losses[2] == pytest.approx(2 * losses[0] + 3 * losses[1])
+    assert losses[0] != pytest.approx(losses[1])
 
 
 def test_cache_pairs_keeps_published_fields_of_view_only(

@@ -12,7 +12,7 @@ import msgspec
 import torch
 from torch import Tensor
 
-from edgeseg.datasets import LICENCES, DataSet
+from edgeseg.datasets import LICENCES, DataSet, Pair
 from edgeseg.errors import ModelError, one_line
 from edgeseg.preprocessing.config import SIZE_RANGE, PreprocessingConfig
 from edgeseg_train.network.resunet import Architecture, ResUNet, build_network
@@ -184,15 +184,20 @@ def merge_training_data(
 ) -> tuple[TrainingData, ...]:
     """Combine the training data of the start weights and of the run.
 
-    The licences of all training data apply to the weights.
+    The licences of all training data apply to the weights. A photograph that is given several times
+    is counted once. The photographs of the start weights can be the same as those of the run.
+    Therefore, the larger number is recorded for each name.
     """
     merged = {data.name: data for data in earlier}
+    pairs: dict[str, set[Pair]] = {}
     for data_set in data_sets:
-        photographs = len(data_set.pairs)
-        if data_set.name in merged:
-            photographs = max(photographs, merged[data_set.name].photographs)
-        licence = LICENCES.get(data_set.name, LICENCES["pairs"])
-        merged[data_set.name] = TrainingData(data_set.name, photographs, licence)
+        pairs.setdefault(data_set.name, set()).update(data_set.pairs)
+    for name, distinct in pairs.items():
+        photographs = len(distinct)
+        if name in merged:
+            photographs = max(photographs, merged[name].photographs)
+        licence = LICENCES.get(name, LICENCES["pairs"])
+        merged[name] = TrainingData(name, photographs, licence)
     return tuple(merged.values())
 
 

@@ -144,8 +144,6 @@ def train(
     checkpoint = load_checkpoint(start) if start is not None else None
     architecture = _choose_architecture(arch, checkpoint)
     length = (epochs, minutes) if sheet is None else (1, None)
-    if freeze_statistics and checkpoint is None and not resume:
-        raise UsageError("--freeze-statistics: requires --start")
     config = make_config(
         architecture,
         sizes,
@@ -184,8 +182,10 @@ def _train(
             f"--batch {config.batch}: must be a multiple of the number of processes "
             f"({process.world_size})"
         )
-    make_folder(out)
     state = load_state(out) if resume else None
+    if config.frozen_statistics and checkpoint is None and state is None:
+        raise UsageError("--freeze-statistics: requires --start")
+    make_folder(out)
     if process.is_main:
         prepare_folder(out, resume, state)
     training, validation = _open_training_data(specs, soft, show_notices=process.is_main)

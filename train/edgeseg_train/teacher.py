@@ -1,5 +1,6 @@
 """Command `edgeseg label`: soft labels of photographs, computed by trained networks."""
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,9 +12,9 @@ import cv2
 import numpy as np
 import torch
 
-from edgeseg.console import print_line
+from edgeseg.console import plural, print_line
 from edgeseg.datasets import Pair, open_data
-from edgeseg.errors import PhotoError
+from edgeseg.errors import PhotoError, UsageError
 from edgeseg.field_of_view.detect import detect_fields, largest_field
 from edgeseg.imaging.arrays import Photo, Probability
 from edgeseg.imaging.encoder import encode_png
@@ -105,34 +106,60 @@ def label(
     """Compute soft labels for `edgeseg train --soft-labels`.
 
     INPUT is a photograph or a folder. A label is the mean probability over all teachers, their
-    working sizes and four flips. Photographs without a field of view are skipped.
+    working sizes and four flips. Photographs that cannot be read or have no field of view are
+    skipped, and the exit code is then 3.
     """
+    photographs = _list_photographs(specs, inputs)
     cv2.setNumThreads(1)
     selected = torch.device(select_device(device))
     teachers = [Teacher(load_checkpoint(file), selected) for file in checkpoints]
     for part in ("images", "masks"):
         make_folder(out / part)
+    write = partial(_write_label, out, teachers)
     with ThreadPoolExecutor(count_photo_threads()) as pool:
-        futures = [
-            pool.submit(_write_label, out, name, load, teachers)
-            for name, load in _list_photographs(specs, inputs)
-        ]
-        for future in futures:
-            future.result()  # raise the error of a thread
+        # After an error or Ctrl-C, the iterator of `map` cancels the remaining photographs.
+        labelled = list(pool.map(write, photographs.keys(), photographs.values()))
+    skipped = labelled.count(False)
+    if skipped:
+        print_line(f"{plural(skipped, 'photograph')} skipped", err=True)
+        sys.exit(3)
 
 
 def _list_photographs(
     specs: Sequence[str], inputs: Sequence[Path]
-) -> Iterator[tuple[str, Callable[[], Photo]]]:
-    """Yield unique names and functions that load a photograph."""
+) -> dict[str, Callable[[], Photo]]:
+    """Return a dict from the name of a label to a function that loads the photograph.
+
+    Raises:
+        UsageError: There are no photographs, or two photographs have the same name.
+    """
+    sources: dict[str, str] = {}
+    photographs: dict[str, Callable[[], Photo]] = {}
+    for name, source, load in _find_photographs(specs, inputs):
+        if sources.setdefault(name, source) != source:
+            raise UsageError(
+                f"{sources[name]} and {source}: the label of both would be {name}.png. Use another "
+                "--out for one of them, or rename it."
+            )
+        photographs[name] = load
+    if not photographs:
+        raise UsageError("no photograph to label. Give photographs, folders or --data NAME:DIR.")
+    return photographs
+
+
+def _find_photographs(
+    specs: Sequence[str], inputs: Sequence[Path]
+) -> Iterator[tuple[str, str, Callable[[], Photo]]]:
+    """Yield the name of each label, the source of the photograph and a function that loads it."""
     for spec in specs:
         data_set = open_data(spec, "train")
         for pair in data_set.pairs:
-            yield f"{data_set.name}_{pair.name}", partial(_load_photo, pair)
+            name = f"{data_set.name}_{pair.name}"
+            yield name, f"{pair.name} of {spec}", partial(_load_photo, pair)
     for path in inputs:
         files = sorted(path.iterdir()) if path.is_dir() else [path]
-        for file in filter(is_photograph, files):
-            yield f"{file.absolute().parent.name}_{photo_stem(file)}", partial(read_photo, file)
+        for file in map(Path.absolute, filter(is_photograph, files)):
+            yield f"{file.parent.name}_{photo_stem(file)}", str(file), partial(read_photo, file)
 
 
 def _load_photo(pair: Pair) -> Photo:
@@ -140,17 +167,22 @@ def _load_photo(pair: Pair) -> Photo:
 
 
 def _write_label(
-    out: Path, name: str, load: Callable[[], Photo], teachers: Sequence[Teacher]
-) -> None:
-    """Write the photograph and its label, unless the label exists."""
+    out: Path, teachers: Sequence[Teacher], name: str, load: Callable[[], Photo]
+) -> bool:
+    """Write the photograph and its label, unless the label exists.
+
+    Returns:
+        Whether the label exists now; False if the photograph was skipped.
+    """
     file = out / "masks" / f"{name}.png"
     if file.exists():
-        return
+        return True
     try:
         photo = load()
         probability = make_soft_label(teachers, photo)
     except PhotoError as error:
         print_line(f"{name}: skipped ({error})", err=True)
-        return
+        return False
     write_atomically(out / "images" / f"{name}.png", encode_png(photo))
     write_atomically(file, encode_png(np.rint(probability * 255).astype(np.uint8)))
+    return True

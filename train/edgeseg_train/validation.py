@@ -25,7 +25,7 @@ from edgeseg_train.data.loading import load_pair, resize_ignored
 from edgeseg_train.data.low_resolution import reduce_data_sets
 from edgeseg_train.network.resunet import normalise_photo
 from edgeseg_train.training.compute import count_photo_threads
-from edgeseg_train.training.losses import total_loss
+from edgeseg_train.training.losses import LossWeights, total_loss
 
 # Shares of the trained weights in the interpolation with the weights of `--start`. The share 0
 # keeps the weights of `--start`. Interpolated weights often generalise better to other cameras than
@@ -114,6 +114,7 @@ def validate_network(
     pairs: Sequence[CachedPair],
     config: PreprocessingConfig,
     device: torch.device,
+    loss_weights: LossWeights = LossWeights(),
 ) -> ValidationScores:
     """Score a network with the native protocol of `edgeseg evaluate` at the best threshold.
 
@@ -125,13 +126,14 @@ def validate_network(
         pairs: photographs at one working size.
         config: preprocessing.
         device: device of the network.
+        loss_weights: weights of the terms of the loss.
     """
     losses, futures = [], []
     # On a GPU, scoring takes much longer than the network. Therefore, it runs in threads.
     with ThreadPoolExecutor(count_photo_threads()) as pool:
         for pair in pairs:
             logits = _compute_logits(network, pair, config, device)
-            losses.append(_compute_loss(logits, pair))
+            losses.append(_compute_loss(logits, pair, loss_weights))
             futures.append(pool.submit(_compute_curve, logits.sigmoid()[0, 0].numpy(), pair))
     curves: dict[str, list[npt.NDArray[np.float64]]] = {}
     for pair, future in zip(pairs, futures, strict=True):
@@ -160,14 +162,14 @@ def _compute_logits(
     return logits.float().cpu()
 
 
-def _compute_loss(logits: Tensor, pair: CachedPair) -> float:
+def _compute_loss(logits: Tensor, pair: CachedPair, weights: LossWeights) -> float:
     inside = pair.prepared.inside
     if pair.ignored is not None:
         inside = inside & ~pair.ignored
     truth, counted = (
         torch.from_numpy(mask)[None, None].float() / 255 for mask in (pair.small_truth, inside)
     )
-    return float(total_loss(logits, truth, counted))
+    return float(total_loss(logits, truth, counted, weights))
 
 
 def _compute_curve(probability: Probability, pair: CachedPair) -> ThresholdCurve:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from edgeseg.evaluation.scores import DataSetScores
 from edgeseg.models.selection import INT8_FEATURES
+from edgeseg_benchmarks import reference_model
 from edgeseg_benchmarks.gate.compare_measures import compare_measures
 from edgeseg_benchmarks.gate.result import (
     GateLimits,
@@ -18,7 +19,7 @@ from edgeseg_benchmarks.gate.result import (
     Outcome,
     outcome_of,
 )
-from edgeseg_benchmarks.record import BenchRecord, BenchRow, RowKey
+from edgeseg_benchmarks.record import BenchRecord, BenchRow
 from edgeseg_benchmarks.rows import DEFAULT_RUNTIME
 
 DataSetName: TypeAlias = tuple[str, str]  # name and split
@@ -43,7 +44,7 @@ def compare_benches(
     rows = {row.key: row for row in now.rows}
     for old in before.rows:
         new = rows.pop(old.key, None)
-        reason = skip_reason(old.key, now.versions, now.device.features)
+        reason = skip_reason(old, now.versions, now.device.features)
         if reason:
             comparisons.append(_note(old, "row", "skipped", reason))
         else:
@@ -54,17 +55,21 @@ def compare_benches(
     return GateResult(tuple(comparisons))
 
 
-def skip_reason(key: RowKey, versions: Mapping[str, str], features: Collection[str]) -> str:
-    """Return the reason why a device cannot measure a row, or "".
+def skip_reason(row: BenchRow, versions: Mapping[str, str], features: Collection[str]) -> str:
+    """Return the reason why a row is not compared on a device, or "".
 
     Args:
-        key: identity of the row.
+        row: row of the baseline.
         versions: installed packages of the device.
         features: CPU features of the device.
 
     Returns:
-        The reason; "" if the row is required. Rows with FP32 in ONNX Runtime are always required.
+        The reason; "" if the row is required. Rows with FP32 in ONNX Runtime are always required,
+        except those of the reference model.
     """
+    key = row.key
+    if reference_model.REMARK in row.remarks:
+        return "the reference model has random weights"
     if key.runtime != DEFAULT_RUNTIME and key.runtime not in versions:
         return f"{key.runtime} is not installed"
     if key.precision == "int8" and not set(INT8_FEATURES) & set(features):
@@ -175,7 +180,7 @@ def _compare_all_ratios(
     before: BenchRecord, now: BenchRecord, limits: GateLimits
 ) -> Iterator[MetricComparison]:
     """Compare time and memory of the rows that were measured in both benchmarks."""
-    old = [row for row in before.rows if row.ok]
+    old = [row for row in before.rows if row.ok and reference_model.REMARK not in row.remarks]
     new = {row.key: row for row in now.rows if row.ok}
     limited = limits.latency_ratio is not None or limits.memory_ratio is not None
     metric = "time and memory"
@@ -184,7 +189,7 @@ def _compare_all_ratios(
         yield MetricComparison("benchmark", metric, "incomparable", change=reason)
     for row in old[1:] if new else ():
         firsts = old[0], next(iter(new.values()))
-        if row.key not in new or skip_reason(row.key, now.versions, now.device.features):
+        if row.key not in new or skip_reason(row, now.versions, now.device.features):
             continue
         if firsts[0].key == firsts[1].key:
             yield from _compare_ratios(row, new[row.key], firsts, limits)

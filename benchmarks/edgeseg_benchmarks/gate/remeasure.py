@@ -44,7 +44,7 @@ def plan_remeasure(
     """
     versions = installed_versions()
     features = cpu.cpu_features()
-    keys = [row.key for row in baseline.rows if not skip_reason(row.key, versions, features)]
+    keys = [row.key for row in baseline.rows if not skip_reason(row, versions, features)]
     files: dict[str, str] = {key.model: key.model for key in keys}
     given = _models_by_name(models)
     for name, model in given.items():

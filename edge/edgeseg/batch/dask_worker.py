@@ -84,9 +84,7 @@ def process_task(output: str, encoded_job: bytes, encoded_task: bytes) -> TaskOu
     photographs: list[PhotographDone] = []
 
     def advance(records: Records) -> None:
-        first = records[0]
-        is_bug = "internal_error" in first.reasons
-        photographs.append(PhotographDone(first.status == "failed", is_bug))
+        photographs.append(PhotographDone.from_records(records))
 
     try:
         with _lock:

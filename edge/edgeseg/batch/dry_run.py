@@ -8,20 +8,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import psutil
 
 from edgeseg.batch.collect import collect_cohort
 from edgeseg.batch.job_input import JobInput
 from edgeseg.batch.locations import is_remote
 from edgeseg.batch.parts import list_parts, read_entries
-from edgeseg.batch.prepare_job import count_workers, resolve_job
+from edgeseg.batch.prepare_job import resolve_job
 from edgeseg.batch.processor import TaskProcessor
 from edgeseg.batch.progress import format_duration
-from edgeseg.batch.run_job import JobRequest, check_outputs
+from edgeseg.batch.run_job import JobRequest, WorkerPlan, check_outputs, plan_workers
 from edgeseg.batch.table import CsvTable
 from edgeseg.batch.table_columns import make_row, table_columns
-from edgeseg.console import ShowProgress
-from edgeseg.device import cpu
+from edgeseg.console import ShowProgress, plural
 from edgeseg.errors import InvalidImageError, UsageError
 from edgeseg.imaging.file_headers import peek_header
 from edgeseg.imaging.file_signatures import SIGNATURE_BYTES
@@ -61,9 +61,8 @@ def estimate_job(request: JobRequest, show: ShowProgress) -> list[tuple[str, str
     show("collecting the inputs")
     cohort = collect_cohort(request.argument)
     count = len(cohort.inputs)
-    workers = min(count_workers(request.workers, request.threads, request.choice.provider), count)
-    threads = request.threads or max(1, cpu.usable_cores() // workers)
-    job, _ = resolve_job(request.argument, cohort, request.options, request.choice, threads)
+    plan = plan_workers(request, count)
+    job, _ = resolve_job(request.argument, cohort, request.options, request.choice, plan.threads)
     show("reading the headers")
     missing: list[str] = []
     unreadable: list[str] = []
@@ -73,10 +72,10 @@ def estimate_job(request: JobRequest, show: ShowProgress) -> list[tuple[str, str
         elif not _has_header(one.path):
             unreadable.append(one.source)
     show("processing a sample")
+    cv2.setNumThreads(plan.threads)
     with tempfile.TemporaryDirectory() as folder:
         processor = TaskProcessor(Path(folder), job)
         cost = _measure_cost(processor, _select_sample(cohort.inputs))
-    shards = -(-count // request.shard.count)
     facts = [
         ("photographs", f"{count:,}"),
         ("skipped files", cohort.skipped.describe() or "none"),
@@ -84,12 +83,30 @@ def estimate_job(request: JobRequest, show: ShowProgress) -> list[tuple[str, str
         ("missing files", f"{len(missing):,}{_examples(missing)}"),
         ("without a valid header", f"{len(unreadable):,}{_examples(unreadable)}"),
         ("model", f"{job.model.name} {job.model.precision}, {job.model.runtime}"),
-        ("workers", f"{workers} with {threads} thread(s) each"),
         ("required disk space", f"{cost.output_bytes * count / _MB:,.0f} MB"),
-        ("free disk space", f"{_free_bytes(request.output) / _MB:,.0f} MB"),
-        ("estimated time", f"{format_duration(cost.seconds * shards / workers)} "
-                           f"({cost.seconds * 1000:.0f} ms per photograph and worker)"),
-    ]  # fmt: skip
+    ]
+    if request.remote is None:
+        facts.append(("free disk space", f"{_free_bytes(request.output) / _MB:,.0f} MB"))
+    return facts + _time_facts(request, plan, count, cost.seconds)
+
+
+def _time_facts(
+    request: JobRequest, plan: WorkerPlan, count: int, seconds: float
+) -> list[tuple[str, str]]:
+    """Return the number of workers and the time. The size of a Dask cluster is not known."""
+    per_photograph = f"{seconds * 1000:.0f} ms per photograph and worker"
+    threads = f"{plural(plan.threads, 'thread')} each"
+    if plan.workers is None:
+        return [
+            ("workers", f"those of the Dask cluster, with {threads}"),
+            ("estimated time", per_photograph),
+        ]
+    shards = -(-count // request.shard.count)
+    duration = format_duration(seconds * shards / min(plan.workers, shards))
+    facts = [
+        ("workers", f"{plan.workers} with {threads}"),
+        ("estimated time", f"{duration} ({per_photograph})"),
+    ]
     if request.shard.count > 1:
         facts.append(("shard", f"{request.shard}, about {shards:,} photographs"))
     return facts

@@ -119,16 +119,25 @@ class LocalExecutor:
             slot.reported.append(message)
             self._run.progress.add(message)
         elif isinstance(message, TaskDone):
-            slot.photographs += message.stop - message.start
-            slot.task = None
-            self._assign(worker, slot)
+            self._finish_task(worker, slot, message)
         elif isinstance(message, WorkerFailed):
             self._error = self._error or WorkerError(message.message, message.exit_code)
         elif isinstance(message, WorkerDied):
             self._remove(worker, slot, message)
 
-    def _assign(self, worker: BatchWorker, slot: _Slot) -> None:
+    def _finish_task(self, worker: BatchWorker, slot: _Slot, done: TaskDone) -> None:
+        assert slot.task is not None
+        rest = InputRange(done.stop, slot.task.stop)
+        slot.photographs += done.stop - done.start
+        slot.task = None
         slot.reported.clear()
+        if rest.start < rest.stop:  # the worker received SIGTERM and ends
+            self._queue.add(rest)
+            worker.request_end()
+        else:
+            self._assign(worker, slot)
+
+    def _assign(self, worker: BatchWorker, slot: _Slot) -> None:
         task = None
         if not self._is_stopping and slot.photographs < RECYCLE_AFTER:
             task = self._queue.next()
@@ -142,11 +151,11 @@ class LocalExecutor:
         worker.wait()
         self._running.remove(worker)
         del self._slots[worker]
+        for reported in slot.reported:
+            self._run.progress.take_back(reported)
         if self._error is not None or self._is_stopping:
             return
         if slot.task is not None:
-            for reported in slot.reported:
-                self._run.progress.take_back(reported)
             self._queue.repeat(slot.task, describe_exit(death.exit_code))
         elif not slot.is_ready:
             self._count_start_death(death)

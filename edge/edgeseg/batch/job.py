@@ -89,7 +89,8 @@ class JobFile(msgspec.Struct, frozen=True, kw_only=True):
         task_size: number of inputs of a task.
         inputs_sha256: SHA-256 of the list of inputs. The file name contains the first 16 digits.
         columns: columns of the manifest.
-        dicom: whether an input is a DICOM file, which may contain the eye and the pixel size.
+        dicom: whether the job has measurements and an input is a DICOM file, which may contain the
+            eye and the pixel size.
     """
 
     schema: Literal["edgeseg/job/1"] = "edgeseg/job/1"

@@ -18,7 +18,6 @@ from edgeseg.batch.parts import (
 from edgeseg.batch.shard import Shard
 from edgeseg.batch.table import TABLE_NAME, open_table, write_dictionary
 from edgeseg.batch.table_columns import make_row, table_columns
-from edgeseg.run.results.record import ResultRecord
 from edgeseg.run.results.reporter import FrameCounts
 
 _ROWS_AT_ONCE = 5000
@@ -69,16 +68,15 @@ def join_parts(output: Path, job: JobFile) -> JobSummary:
         while block := list(islice(pairs, _ROWS_AT_ONCE)):
             cells: list[dict[str, Cell]] = []
             for source, entry in block:
-                counts.add(entry.records)
-                reasons.update(first_reason(record) for record in entry.records[:1])
-                for record in entry.records:
-                    cells.append(make_row(record, source, manifest_names))
+                for records in entry.frames():
+                    counts.add(records)
+                    reasons.update(records[0].reasons[:1])
+                    cells += [make_row(record, source, manifest_names) for record in records]
                     if page is not None:
-                        page.add(entry.number, record)
+                        page.add(entry.number, records)
             table.write(cells)
             rows += len(cells)
     write_dictionary(path, columns)
-    del reasons[""]
     missing = list(missing_ranges([one for one, _ in list_parts(output)], job.count))
     summary = JobSummary(counts, reasons, rows, missing)
     if page is not None:
@@ -95,13 +93,9 @@ def count_shard(output: Path, job: JobFile, shard: Shard) -> FrameCounts:
     counts = FrameCounts()
     # A part contains inputs of one task only.
     for entry in read_entries(output, lambda part: shard.contains(part.start, job.task_size)):
-        counts.add(entry.records)
+        for records in entry.frames():
+            counts.add(records)
     return counts
-
-
-def first_reason(record: ResultRecord) -> str:
-    """Return the first code of a failed or skipped record; empty for other records."""
-    return record.reasons[0] if record.reasons else ""
 
 
 def _pair_entries(inputs: InputFile, output: Path) -> Iterator[tuple[JobInput, PartEntry]]:

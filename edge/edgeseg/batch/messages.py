@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from edgeseg.batch.job_input import JobInput
+from edgeseg.run.results.record import Records
 from edgeseg.system.decoding import prepare_decoding
 
 
@@ -29,12 +30,15 @@ class PhotographDone(msgspec.Struct, frozen=True, tag="photograph"):
     """The worker has processed a photograph.
 
     Attributes:
-        failed: whether the photograph failed.
-        bug: whether an unexpected exception was raised.
+        failed: whether the photograph, or a page of the file, failed.
     """
 
     failed: bool = False
-    bug: bool = False
+
+    @classmethod
+    def from_records(cls, records: Records) -> "PhotographDone":
+        """Return the outcome for the records of an input."""
+        return cls(failed=any(record.status == "failed" for record in records))
 
 
 class TaskDone(msgspec.Struct, frozen=True, tag="task"):

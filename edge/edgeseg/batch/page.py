@@ -12,6 +12,7 @@ from edgeseg.batch.job import JobFile, open_inputs
 from edgeseg.batch.locations import read_photograph
 from edgeseg.batch.page_figures import ColumnValues, Distribution
 from edgeseg.batch.table_columns import TableColumn, table_columns
+from edgeseg.console import plural
 from edgeseg.errors import PhotoError
 from edgeseg.imaging.photo import decode_photo, read_mask
 from edgeseg.run.inputs import output_file
@@ -22,7 +23,7 @@ from edgeseg.run.results.html_page import (
     load_template,
     reject_foreign_page,
 )
-from edgeseg.run.results.record import ResultRecord
+from edgeseg.run.results.record import Records, ResultRecord
 from edgeseg.run.results.reporter import FrameCounts
 from edgeseg.system.files import write_atomically
 
@@ -96,17 +97,29 @@ class CohortPage:
         self._quality_reasons: Counter[str] = Counter()
         self._worst: list[tuple[float, int]] = []  # heap; its first element has the best quality
 
-    def add(self, number: int, record: ResultRecord) -> None:
-        """Add a record of the input with this number."""
+    def add(self, number: int, records: Records) -> None:
+        """Add the records of a photograph.
+
+        Args:
+            number: number of the input that contains the photograph.
+            records: records of the photograph.
+        """
+        for code in dict.fromkeys(one.reasons[0] for one in records if one.reasons):
+            self._add_failure(code, records[0])
+        for record in records:
+            self._add_values(number, record)
+
+    def _add_failure(self, code: str, record: ResultRecord) -> None:
+        known = self._failures.get(code, Failure(code, 0, []))
+        names = known.names
+        if len(names) < _EXAMPLES:
+            frame = f" frame {record.frame}" if record.frame > 1 else ""
+            names = [*names, f"{record.source}{frame}"]
+        self._failures[code] = Failure(code, known.photographs + 1, names)
+
+    def _add_values(self, number: int, record: ResultRecord) -> None:
         row = len(self._inputs)
         self._inputs.append(number)
-        if record.reasons:
-            code = record.reasons[0]
-            known = self._failures.get(code, Failure(code, 0, []))
-            names = known.names
-            if len(names) < _EXAMPLES:
-                names = [*names, record.source]
-            self._failures[code] = Failure(code, known.photographs + 1, names)
         if record.quality is not None and record.fov_index:
             self._quality_reasons.update(record.quality.reasons)
             self._add_worst(number, record)
@@ -146,6 +159,7 @@ class CohortPage:
         template = load_template(Path(__file__).parent, _TEMPLATE, "--html", "batch")
         page = template.render(
             job=self._job,
+            photographs=plural(counts.total, "photograph"),
             summary=counts.summary(),
             failures=sorted(self._failures.values(), key=lambda failure: -failure.photographs),
             quality_reasons=self._quality_reasons.most_common(),

@@ -10,6 +10,8 @@ import gzip
 import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +19,7 @@ import msgspec
 
 from edgeseg.batch.job import STATE_FOLDER
 from edgeseg.errors import SystemSetupError, one_line
-from edgeseg.run.results.record import ResultRecord
+from edgeseg.run.results.record import Records, ResultRecord
 from edgeseg.system.decoding import prepare_decoding
 from edgeseg.system.files import make_folder, remove_stale_temporaries, write_atomically
 from edgeseg.system.regular_files import open_regular_file
@@ -48,6 +50,11 @@ class PartEntry(msgspec.Struct, frozen=True):
 
     number: int
     records: tuple[ResultRecord, ...]
+
+    def frames(self) -> Iterator[Records]:
+        """Yield the records of each photograph in the file."""
+        for _, records in groupby(self.records, key=attrgetter("frame")):
+            yield tuple(records)
 
 
 def parts_folder(output: Path) -> Path:

@@ -35,11 +35,17 @@ class BatchWorker:
 
     def __init__(self, output: Path, events: "Queue[Event]", remote: str | None) -> None:
         environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "edgeseg.batch.worker", str(output)]
+        command = [sys.executable, "-m", "edgeseg.batch.worker", str(output.absolute())]
         if remote is not None:
             command.append(remote)
+        # `python -m` imports modules from the current folder, which may contain any file.
+        source_root = Path(__file__).parents[2]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=source_root,
+            env=environment,
         )
         self._events = events
         self._reader = threading.Thread(target=self._read_messages, daemon=True)

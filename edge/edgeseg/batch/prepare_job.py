@@ -14,7 +14,7 @@ from edgeseg.batch.job_input import encode_inputs
 from edgeseg.batch.locations import is_remote
 from edgeseg.device import cpu
 from edgeseg.imaging.file_signatures import SIGNATURE_BYTES, is_dicom
-from edgeseg.imaging.photo import is_photograph
+from edgeseg.imaging.gzip_files import unpack_beginning
 from edgeseg.models.catalog import SHIPPED_MODELS, PrecisionChoice
 from edgeseg.models.loaded_file import load_file
 from edgeseg.models.selection import select_model
@@ -26,6 +26,7 @@ _BYTES_PER_PROCESS = 512 << 20  # memory of a worker process for photographs of 
 
 _MAX_TASK_SIZE = 32
 _MIN_TASKS = 64
+_DICOM_SUFFIXES = (".dcm", ".dicom", ".dcm.gz", ".dicom.gz")
 
 
 class ModelChoice(NamedTuple):
@@ -110,22 +111,21 @@ def resolve_job(
         task_size=max(1, min(_MAX_TASK_SIZE, count // _MIN_TASKS)),
         inputs_sha256=hashlib.sha256(encoded).hexdigest(),
         columns=cohort.columns,
-        dicom=any(_is_dicom(Path(one.path)) for one in cohort.inputs),
+        dicom=options.measures and any(_is_dicom(Path(one.path)) for one in cohort.inputs),
     )
     return job, encoded
 
 
 def _is_dicom(path: Path) -> bool:
-    """Return whether an input is a DICOM file. A file is read only if its suffix is not known."""
-    if path.name.lower().endswith((".dcm", ".dicom")):
+    """Return whether an input is a DICOM file. The file is not read if it has such a suffix."""
+    if path.name.lower().endswith(_DICOM_SUFFIXES):
         return True
-    if is_photograph(path):
-        return False
     try:
         with open_regular_file(path) as file:
-            return is_dicom(file.read(SIGNATURE_BYTES))
+            beginning = file.read(SIGNATURE_BYTES)
     except OSError:  # the error is reported when the input is processed
         return False
+    return is_dicom(unpack_beginning(beginning))
 
 
 def given_values(given: Mapping[str, object]) -> dict[str, object]:

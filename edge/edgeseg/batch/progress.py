@@ -18,7 +18,6 @@ class JobProgress:
     Attributes:
         done: number of processed photographs.
         failed: number of failed photographs.
-        bugs: number of photographs that failed with an unexpected exception.
     """
 
     def __init__(
@@ -30,7 +29,6 @@ class JobProgress:
         self.total = total
         self.done = 0
         self.failed = 0
-        self.bugs = 0
         self._changed = changed
         self._clock = clock
         self._start = clock()
@@ -47,7 +45,6 @@ class JobProgress:
     def _count(self, photograph: PhotographDone, number: int) -> None:
         self.done += number
         self.failed += number * photograph.failed
-        self.bugs += number * photograph.bug
 
     @property
     def rate(self) -> float:

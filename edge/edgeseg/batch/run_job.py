@@ -18,7 +18,13 @@ from edgeseg.batch.job import (
 )
 from edgeseg.batch.merge import table_path
 from edgeseg.batch.parts import list_parts, missing_ranges, remove_stale_parts
-from edgeseg.batch.prepare_job import ModelChoice, count_workers, given_values, resolve_job
+from edgeseg.batch.prepare_job import (
+    ModelChoice,
+    count_workers,
+    given_values,
+    input_text,
+    resolve_job,
+)
 from edgeseg.batch.progress import JobProgress
 from edgeseg.batch.shard import Shard, hold_shard
 from edgeseg.batch.shard_run import ShardRun
@@ -26,6 +32,7 @@ from edgeseg.batch.table import check_table
 from edgeseg.console import plural
 from edgeseg.device import cpu
 from edgeseg.errors import UsageError
+from edgeseg.system.files import check_folders
 from edgeseg.system.signals import StopRequest
 
 if TYPE_CHECKING:
@@ -69,6 +76,18 @@ class JobRequest(NamedTuple):
         return str(self.output) if self.remote is None else self.remote.url
 
 
+class WorkerPlan(NamedTuple):
+    """Number of workers, and number of threads of each worker.
+
+    Attributes:
+        workers: number of workers; None if a Dask cluster provides them.
+        threads: number of CPU threads of each worker.
+    """
+
+    workers: int | None
+    threads: int
+
+
 def open_job(request: JobRequest, warn: Warn) -> JobFile:
     """Return the job of the output folder, or create a job if the folder contains none.
 
@@ -109,11 +128,7 @@ def _create(request: JobRequest, warn: Warn) -> JobFile | None:
     description = cohort.skipped.describe()
     if description:
         warn(f"skipped: {description}")
-    provider = request.choice.provider
-    workers = min(count_workers(request.workers, request.threads, provider), len(cohort.inputs))
-    threads = request.threads or max(1, cpu.usable_cores() // workers)
-    if request.dask is not None:
-        threads = request.threads or 1
+    threads = plan_workers(request, len(cohort.inputs)).threads
     job, encoded = resolve_job(request.argument, cohort, request.options, request.choice, threads)
     if not create_job(request.output, job, encoded):
         return None
@@ -124,14 +139,39 @@ def _create(request: JobRequest, warn: Warn) -> JobFile | None:
     return job
 
 
+def plan_workers(request: JobRequest, inputs: int) -> WorkerPlan:
+    """Return the number of workers and threads for a new job.
+
+    Args:
+        request: request of the user.
+        inputs: number of inputs.
+    """
+    if request.dask is not None:
+        from edgeseg.batch.dask_cluster import local_workers  # noqa: PLC0415 - needs distributed
+
+        return WorkerPlan(local_workers(request.dask), request.threads or 1)
+    workers = count_workers(request.workers, request.threads, request.choice.provider)
+    workers = min(workers, inputs)
+    return WorkerPlan(workers, request.threads or max(1, cpu.usable_cores() // workers))
+
+
 def check_outputs(output: Path, options: JobOptions) -> None:
-    """Check that the table and the page can be written, before a job that may take hours.
+    """Check the output options before a job that may take hours.
 
     Raises:
-        UsageError: The table's name has another suffix, or another program wrote the file.
-        SystemSetupError: An extra is missing, or another program wrote the page.
+        UsageError: The options contradict each other, the table's name has another suffix, or
+            another program wrote the table.
+        SystemSetupError: An extra or a folder is missing, or another program wrote the page.
     """
+    if not options.measures and (options.um_per_px is not None or options.eye is not None):
+        raise UsageError(
+            "--um-per-px and --eye require --measures. Add --measures or omit these options."
+        )
     check_table(table_path(output, options))
+    for name in (options.table, options.html):
+        # The output folder is created with the job.
+        if name is not None and Path(name).parent != Path(input_text(str(output))):
+            check_folders(Path(name))
     if options.html is not None:
         from edgeseg.batch.page import check_page_file  # noqa: PLC0415 - needs jinja2
 

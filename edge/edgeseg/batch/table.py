@@ -16,6 +16,8 @@ TABLE_NAME = "results.csv"
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
 
+_DICTIONARY_HEADER = csv_line(TableColumn._fields)
+
 # Number in a manifest, which is not escaped although it may begin like a formula.
 _NUMBER = re.compile(r"[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)([eE][+-]?[0-9]+)?")
 
@@ -41,7 +43,8 @@ class CsvTable:
     def __init__(self, stream: BinaryIO, columns: Sequence[TableColumn]) -> None:
         self._stream = stream
         self._names = [column.name for column in columns]
-        self._stream.write(csv_line(self._names).encode())
+        header = csv_line([table_cell(name) for name in self._names])
+        self._stream.write(header.encode("utf-8", "replace"))
 
     def write(self, rows: Sequence[dict[str, Cell]]) -> None:
         """Append rows. The cells for missing keys are empty."""
@@ -66,7 +69,7 @@ def is_parquet_name(path: Path) -> bool:
 
 
 def check_table(path: Path) -> None:
-    """Check that a table can be written. This check runs before a job that may take hours.
+    """Check that a table and its data dictionary can be written.
 
     Raises:
         UsageError: The name has another suffix, or a file exists that edgeseg did not write.
@@ -80,6 +83,9 @@ def check_table(path: Path) -> None:
         is_foreign = is_foreign_table(path)
     else:
         raise UsageError(f"--table {path}: unknown table format. Use the suffix .csv or .parquet.")
+    if not is_foreign:
+        path = dictionary_path(path)
+        is_foreign = is_foreign_table(path, _DICTIONARY_HEADER)
     if is_foreign:
         raise UsageError(
             f"{path}: refusing to overwrite a file that edgeseg did not write. "
@@ -117,7 +123,7 @@ def write_dictionary(table: Path, columns: Sequence[TableColumn]) -> None:
     Raises:
         SystemSetupError: The file cannot be written.
     """
-    lines = [csv_line(TableColumn._fields)]
+    lines = [_DICTIONARY_HEADER]
     for column in columns:
         lines.append(csv_line([table_cell(value) for value in column]))
     content = "".join(lines).encode("utf-8", "replace")

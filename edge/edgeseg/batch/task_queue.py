@@ -43,6 +43,10 @@ class TaskQueue:
             return self._suspects.popleft()
         return task
 
+    def add(self, task: InputRange) -> None:
+        """Add a task that a worker has not started."""
+        self._again.append(task)
+
     def is_empty(self) -> bool:
         """Return whether the queue is empty at present."""
         task = self.next()

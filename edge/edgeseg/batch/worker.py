@@ -70,9 +70,7 @@ def _process_tasks(output: Path, remote: str | None, answers: BinaryIO, stop: St
     _send(answers, WorkerReady())
 
     def advance(records: Records) -> None:
-        first = records[0]
-        is_bug = "internal_error" in first.reasons
-        _send(answers, PhotographDone(first.status == "failed", is_bug))
+        _send(answers, PhotographDone.from_records(records))
 
     while not stop.asked:
         line = sys.stdin.buffer.readline()

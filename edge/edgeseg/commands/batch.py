@@ -145,13 +145,11 @@ def batch(
     fails, its row contains the reason, the others are processed, and the exit code is 3.
     """
     if merge is not None:
-        _check_merge(argument, output)
+        _check_merge()
         merge_shards(merge, table, html)
         return
     if output is None:
         raise UsageError("Missing option -o. Specify a folder for the results with -o.")
-    if not measures and not resume:
-        _check_measure_options(um_per_px, eye)
     _check_cluster(dask, insecure, workers, shard)
     from edgeseg.batch.job import JobOptions
     from edgeseg.batch.prepare_job import ModelChoice
@@ -163,12 +161,13 @@ def batch(
         skip_ungradable=skip_ungradable, eye=eye, table=_path_text(table), html=_path_text(html),
     )  # fmt: skip
     choice = ModelChoice(model, precision, runtime, provider, threshold)
+    given = {name: value for name, value in _given_options().items() if name not in _NOT_OF_THE_JOB}
     request = JobRequest(
         argument, Path(output), options, choice, workers, threads, parse_shard(shard), resume,
-        _given_options(), dask,
+        given, dask,
     )  # fmt: skip
     if dry_run:
-        print_estimate(request)
+        print_estimate(request, output)
         return
     with open_output(output) as (folder, remote):
         process_job(request._replace(output=folder, remote=remote))
@@ -178,13 +177,6 @@ def _path_text(path: Path | None) -> str | None:
     from edgeseg.batch.prepare_job import input_text
 
     return None if path is None else input_text(str(path))
-
-
-def _check_measure_options(um_per_px: float | None, eye: Eye | None) -> None:
-    if um_per_px is not None or eye is not None:
-        raise UsageError(
-            "--um-per-px and --eye require --measures. Add --measures or omit these options."
-        )
 
 
 def _check_cluster(dask: str | None, insecure: bool, workers: int | None, shard: str) -> None:
@@ -203,19 +195,18 @@ def _check_cluster(dask: str | None, insecure: bool, workers: int | None, shard:
 
 
 def _given_options() -> dict[str, object]:
-    """Return the options on the command line that are part of a job, by parameter name."""
+    """Return the arguments and options on the command line, by parameter name."""
     context = click.get_current_context()
     given: dict[str, object] = {}
     for name, value in context.params.items():
         is_given = context.get_parameter_source(name) == ParameterSource.COMMANDLINE
-        if is_given and value is not None and name not in _NOT_OF_THE_JOB:
+        if is_given and value is not None:
             given["input" if name == "argument" else name] = value
     return given
 
 
-def _check_merge(argument: str | None, output: str | None) -> None:
-    others = _given_options().keys() - {"table", "html"}
-    if argument is not None or output is not None or others:
+def _check_merge() -> None:
+    if _given_options().keys() - {"merge", "table", "html"}:
         raise UsageError(
             "--merge can be combined only with --table and --html. The job contains all other "
             "options."

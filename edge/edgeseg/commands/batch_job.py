@@ -16,10 +16,8 @@ from edgeseg.system.signals import stop_by_signals
 
 if TYPE_CHECKING:
     from edgeseg.batch.merge import JobSummary
-    from edgeseg.batch.progress import JobProgress
     from edgeseg.batch.remote_output import RemoteOutput
     from edgeseg.batch.run_job import JobRequest
-    from edgeseg.system.signals import StopRequest
 
 
 @contextmanager
@@ -46,8 +44,10 @@ def process_job(request: JobRequest) -> None:
     with stop_by_signals() as stop:
         with show_job_progress() as make_progress:
             progress = process_shard(request, job, stop, make_progress, _warn)
-        if stop.asked:
-            _exit_after_signal(stop, progress)
+        left = progress.total - progress.done
+        if stop.signal == signal.SIGINT or (stop.asked and left):
+            _warn(f"stopped: {plural(left, 'photograph')} not processed. Continue with --resume.")
+            sys.exit(128 + stop.signal)
     if request.shard.count == 1:
         if request.resume and not progress.total:
             _warn("the job was already complete; the table is written again")
@@ -128,20 +128,21 @@ def _describe(summary: JobSummary) -> str:
     return f"{plural(counts.total, 'photograph')}: {counts.summary()}{remark}"
 
 
-def _exit_after_signal(stop: StopRequest, progress: JobProgress) -> None:
-    left = progress.total - progress.done
-    if left:
-        _warn(f"stopped: {plural(left, 'photograph')} not processed. Continue with --resume.")
-    if stop.signal == signal.SIGINT:
-        sys.exit(130)
-    sys.exit(143 if left else 0)
+def print_estimate(request: JobRequest, output: str) -> None:
+    """Check the inputs of a job, and print the estimated time and disk space.
 
-
-def print_estimate(request: JobRequest) -> None:
-    """Check the inputs of a job, and print the estimated time and disk space."""
+    Args:
+        request: request of the user.
+        output: output folder or URL.
+    """
     from edgeseg.batch.dry_run import estimate_job
+    from edgeseg.batch.locations import is_remote
     from edgeseg.console import facts_table, print_table, show_status
 
+    if is_remote(output):
+        from edgeseg.batch.remote_output import RemoteOutput
+
+        request = request._replace(remote=RemoteOutput(output))
     with show_status() as show:
         facts = estimate_job(request, show)
     print_table(facts_table(*facts))

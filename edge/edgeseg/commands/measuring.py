@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
-from edgeseg.commands.options import convert_eye, reject_nan
+from edgeseg.commands.options import POSITIVE, convert_eye, reject_nan
 from edgeseg.errors import UsageError, missing_extra
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def measuring_options(command: Callable[P, R]) -> Callable[P, R]:
                      expose_value=False,
                      help="Eye of the photographs. Adds the anatomical names of the quadrants "
                      "(requires --measures)."),
-        click.option("--um-per-px", type=click.FloatRange(0, min_open=True), metavar="X",
+        click.option("--um-per-px", type=POSITIVE, metavar="X",
                      callback=_store_choice, expose_value=False,
                      help="Micrometres per pixel. Adds measurements in micrometres (requires "
                      "--measures)."),

@@ -23,6 +23,8 @@ RUNTIMES = ("auto", "onnxruntime", "openvino")
 PROVIDERS = ("cpu", "cuda", "tensorrt")
 SPLITS = ("train", "validation", "test", "all")
 
+POSITIVE = click.FloatRange(0, math.inf, min_open=True, max_open=True)
+
 
 def convert_eye(value: str) -> Eye:
     """Convert the value of `--eye`."""
@@ -106,8 +108,9 @@ def measure_options(command: Callable[P, R]) -> Callable[P, R]:
     for option in (
         click.option("--eye", type=convert_eye, metavar="left|right",
                      help="Eye of the photographs. Adds the anatomical names of the quadrants."),
-        click.option("--um-per-px", type=click.FloatRange(0, min_open=True), callback=reject_nan,
-                     metavar="X", help="Micrometres per pixel. Adds measurements in micrometres."),
+        click.option("--um-per-px", callback=reject_nan, metavar="X",
+                     type=POSITIVE,
+                     help="Micrometres per pixel. Adds measurements in micrometres."),
     ):  # fmt: skip
         command = option(command)
     return command

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import secrets
 import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import click
 
@@ -31,6 +33,25 @@ TOKEN_VARIABLE = "EDGESEG_TOKEN"  # noqa: S105 - a name
 _WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104
 
 
+def _normalize_names(
+    context: click.Context, parameter: click.Parameter, names: tuple[str, ...]
+) -> tuple[str, ...]:
+    return tuple(_normalize_name(name) for name in names)
+
+
+def _normalize_name(name: str) -> str:
+    """Return a host name in lower case, or an IPv6 address without brackets."""
+    name = name.lower().strip("[]")
+    if ":" not in name:
+        return name
+    try:
+        return str(ipaddress.IPv6Address(name))
+    except ValueError as error:
+        raise UsageError(
+            f"--allow-host {name}: not a name or an address. Omit the scheme and the port."
+        ) from error
+
+
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
@@ -46,6 +67,7 @@ _WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104
     "--allow-host",
     "allowed_hosts",
     multiple=True,
+    callback=_normalize_names,
     metavar="NAME",
     help="Additional name or address of this machine that clients may use in the URL. Repeatable.",
 )
@@ -141,19 +163,17 @@ def _is_loopback(host: str) -> bool:
 
 def _read_token() -> str:
     token = os.environ.get(TOKEN_VARIABLE, "")
-    if token and (len(token) < 16 or not token.isascii() or not token.isprintable()):
+    if token and not re.fullmatch("[!-~]{16,}", token):
         raise UsageError(
-            f"{TOKEN_VARIABLE}: must have at least 16 printable ASCII characters. "
+            f"{TOKEN_VARIABLE}: must have at least 16 printable ASCII characters and no spaces. "
             "Create a token with `openssl rand -hex 16`."
         )
     return token or secrets.token_urlsafe(24)
 
 
 def _allowed_hosts(host: str, allowed: tuple[str, ...]) -> frozenset[str]:
-    names = {name.lower().strip("[]") for name in allowed} | LOOPBACK_NAMES
-    if host not in _WILDCARDS:
-        names.add(host.lower())
-    return frozenset(names)
+    own = () if host in _WILDCARDS else (host.lower(),)
+    return LOOPBACK_NAMES.union(allowed, own)
 
 
 def _url_names(host: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
@@ -173,7 +193,7 @@ def _urls(names: tuple[str, ...], port: int, is_https: bool) -> list[str]:
 
 
 def _announce(urls: list[str], token: str | None, is_https: bool) -> None:
-    fragment = "" if token is None else f"#token={token}"
+    fragment = "" if token is None else f"#token={quote(token, safe='')}"
     for url in urls:
         print_line(f"edgeseg: serving {url}{fragment}", err=True)
     if token is None:

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from edgeseg.datasets.mask_values import MaskValues, decode_mask_values
-from edgeseg.datasets.orientation import UPRIGHT, read_orientation
 from edgeseg.datasets.plausibility import check_field, check_vessels
 from edgeseg.errors import InvalidImageError, SystemSetupError
 from edgeseg.imaging.arrays import Mask, Photo
 from edgeseg.imaging.file_headers import peek_header
+from edgeseg.imaging.orientation import UPRIGHT, read_orientation
 from edgeseg.imaging.photo import decode_photo, read_photo_bytes
 
 Split: TypeAlias = Literal["train", "validation", "test"]

@@ -12,6 +12,7 @@ from hashlib import sha256
 
 import pydicom
 from pydicom.dataset import Dataset, FileDataset
+from pydicom.filereader import read_dataset, read_preamble
 
 from edgeseg.dicom.pixel_data import PixelData, locate_pixel_data
 from edgeseg.dicom.sop_classes import PHOTOGRAPHS, describe_uid
@@ -31,8 +32,6 @@ warnings.filterwarnings("ignore", module=r"(pydicom|highdicom)\.")
 
 _MAX_FRAMES = 4096
 _MAX_INFLATED_BYTES = 256 << 20
-_GROUP_LENGTH = b"\x02\0\0\0UL\x04\0"
-_META_START = 132
 # Bytes per sample that each decoder requires in addition to the RGB image.
 _DECODER_BYTES: dict[Compression, int] = {
     "none": 1,
@@ -136,14 +135,14 @@ def read_instance(data: bytes) -> DicomInstance:
         InvalidImageError: the file is damaged, truncated, too large, not a photograph, or of an
             unsupported type.
     """
-    data = _inflate(data)
-    stream = io.BytesIO(data)
     try:
+        data = _inflate(data)
+        stream = io.BytesIO(data)
         dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
         position = stream.tell()
         _, little = dataset.original_encoding
         syntax = read_text(dataset.file_meta, "TransferSyntaxUID")
-    except MemoryError:
+    except (InvalidImageError, MemoryError):
         raise
     except Exception as error:  # pydicom raises various exceptions for damaged files
         raise InvalidImageError(f"a DICOM file that cannot be parsed: {DAMAGED}") from error
@@ -189,29 +188,30 @@ def read_dicom_header(data: bytes, complete: bool) -> ImageHeader:
 
 
 def _inflate(data: bytes) -> bytes:
-    """Decompress a deflated file to explicit VR little endian. Return other files unchanged."""
+    """Decompress a deflated file to explicit VR little endian. Return other files unchanged.
+
+    pydicom would decompress the file without a limit.
+    """
     uid = DEFLATED.encode()
-    found = data.find(uid)
-    if found < 0:
+    if uid not in data:
         return data
-    is_ordinary = data[_META_START : _META_START + len(_GROUP_LENGTH)] == _GROUP_LENGTH
-    start = _META_START + len(_GROUP_LENGTH) + 4
-    if is_ordinary and len(data) >= start:
-        (length,) = struct.unpack_from("<I", data, start - 4)
-        end = start + length
-        if found < end <= len(data):
-            unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
-            try:
-                inflated = unpacker.decompress(memoryview(data)[end:], _MAX_INFLATED_BYTES)
-            except zlib.error as error:
-                raise InvalidImageError(f"a deflated DICOM file: {DAMAGED}") from error
-            if not unpacker.eof:
-                if len(inflated) < _MAX_INFLATED_BYTES:
-                    raise InvalidImageError(f"a deflated DICOM file: {CUT_OFF}")
-                raise InvalidImageError("a deflated DICOM file is too large", "too_large")
-            plain = EXPLICIT_LITTLE_ENDIAN.encode().ljust(len(uid), b"\0")
-            return b"".join((data[:end].replace(uid, plain), inflated))
-    raise InvalidImageError(f"a DICOM file with an invalid header: {DAMAGED}")
+    stream = io.BytesIO(data)
+    read_preamble(stream, force=True)
+    meta = read_dataset(stream, False, True, stop_when=lambda tag, _vr, _length: tag.group != 2)
+    if meta.get("TransferSyntaxUID") != DEFLATED:
+        return data
+    end = stream.tell()
+    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        inflated = unpacker.decompress(memoryview(data)[end:], _MAX_INFLATED_BYTES)
+    except zlib.error as error:
+        raise InvalidImageError(f"a deflated DICOM file: {DAMAGED}") from error
+    if not unpacker.eof:
+        if len(inflated) < _MAX_INFLATED_BYTES:
+            raise InvalidImageError(f"a deflated DICOM file: {CUT_OFF}")
+        raise InvalidImageError("a deflated DICOM file is too large", "too_large")
+    plain = EXPLICIT_LITTLE_ENDIAN.encode().ljust(len(uid), b"\0")
+    return b"".join((data[:end].replace(uid, plain), inflated))
 
 
 def _sop_class(dataset: FileDataset) -> str:
@@ -278,6 +278,9 @@ def _check_pixel_data(layout: PixelLayout, compression: Compression, pixel_data:
         raise InvalidImageError(f"pixels that do not match their transfer syntax: {DAMAGED}")
     if pixel_data.length is not None and pixel_data.length < layout.frames * layout.frame_bytes:
         raise InvalidImageError(f"fewer pixels than specified in the header: {CUT_OFF}")
+    is_subsampled = layout.photometric == "YBR_FULL_422" and compression == "none"
+    if is_subsampled and layout.columns % 2:
+        raise InvalidImageError(f"subsampled pixels with an odd number of columns: {DAMAGED}")
     if pixel_data.length is None and len(pixel_data.fragments) < layout.frames:
         raise InvalidImageError(f"fewer frames than specified in the header: {CUT_OFF}")
 

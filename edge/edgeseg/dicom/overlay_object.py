@@ -8,21 +8,25 @@ from pydicom.encaps import encapsulate
 from pydicom.sr.codedict import codes
 from pydicom.uid import JPEGBaseline8Bit, SecondaryCaptureImageStorage
 
-from edgeseg.dicom.metadata import LATERALITIES, read_eye
+from edgeseg.dicom.metadata import LATERALITIES
 from edgeseg.dicom.source import CHARACTER_SET, DicomSource
 from edgeseg.dicom.values import read_text
+from edgeseg.measures.eye import Eye
 
 SERIES_NUMBER = 9002
 SERIES_DESCRIPTION = "Retinal vessels, overlay"
 
 
-def build_overlay(source: DicomSource, jpeg: bytes, size: tuple[int, int]) -> SOPClass:
+def build_overlay(
+    source: DicomSource, jpeg: bytes, size: tuple[int, int], eye: Eye | None
+) -> SOPClass:
     """Return an overlay as Secondary Capture in a new series of the same study.
 
     Args:
         source: photograph.
         jpeg: overlay as a baseline JPEG in YCbCr.
         size: height and width in pixels.
+        eye: eye of the photograph, if known.
     """
     now = datetime.now()
     capture = SOPClass(
@@ -46,7 +50,6 @@ def build_overlay(source: DicomSource, jpeg: bytes, size: tuple[int, int]) -> SO
     capture.ConversionType = "WSD"
     capture.ImageType = ["DERIVED", "SECONDARY"]
     capture.PatientOrientation = None
-    eye = read_eye(source.frame)
     if eye is None:
         capture.Laterality = None
     else:  # set per image, because the photographs of a series may show different eyes

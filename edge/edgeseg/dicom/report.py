@@ -32,8 +32,9 @@ _UCUM_UNITS = {
     "px": ("{pixels}", "pixels"),
     "um": ("um", "micrometer"),
     "1/px": ("/{pixels}", "per pixel"),
+    "1/px^2": ("/{pixels2}", "per square pixel"),
     "1/mm": ("/mm", "per millimeter"),
-    "1/mm2": ("/mm2", "per square millimeter"),
+    "1/mm^2": ("/mm2", "per square millimeter"),
 }
 _NO_UNIT = ("1", "no units")
 

@@ -8,10 +8,10 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import SecondaryCaptureImageStorage
 from pydicom.valuerep import DSfloat
 
-from edgeseg.dicom.metadata import read_spacing
 from edgeseg.dicom.source import CHARACTER_SET, DicomSource, ResultIdentity
 from edgeseg.dicom.values import read_text
 from edgeseg.imaging.arrays import Mask
+from edgeseg.measures.spacing import Spacing
 
 SEGMENT_LABEL = "Retinal vessel"
 SERIES_NUMBER = 9001
@@ -19,16 +19,17 @@ _SMALL_SIDE = 8  # pixels
 SERIES_DESCRIPTION = "Retinal vessels, segmentation"
 
 
-def build_segmentation(source: DicomSource, mask: Mask) -> Segmentation:
+def build_segmentation(source: DicomSource, mask: Mask, spacing: Spacing | None) -> Segmentation:
     """Return the vessels as a Segmentation object in a new series of the same study.
 
     Args:
         source: photograph.
         mask: (H, W) uint8 {0, 255}.
+        spacing: size of a pixel, if known.
     """
     # highdicom requires several copies of the mask. Therefore the object is built for a small mask.
     small = np.zeros((1, _SMALL_SIDE, _SMALL_SIDE), np.uint8)
-    image = _planar_image(source)
+    image = _planar_image(source, spacing)
     image.Rows = image.Columns = _SMALL_SIDE
     segmentation = Segmentation(
         source_images=[image],
@@ -57,7 +58,7 @@ def build_segmentation(source: DicomSource, mask: Mask) -> Segmentation:
     return segmentation
 
 
-def _planar_image(source: DicomSource) -> Dataset:
+def _planar_image(source: DicomSource, spacing: Spacing | None) -> Dataset:
     """Return the source in the form that highdicom requires for an image without a position.
 
     highdicom requires a position for an image with a frame of reference, and functional groups for
@@ -66,7 +67,6 @@ def _planar_image(source: DicomSource) -> Dataset:
     image = source.dataset.copy()
     image.SOPClassUID = SecondaryCaptureImageStorage
     image.pop("FrameOfReferenceUID", None)
-    spacing = read_spacing(source.frame)
     if spacing is not None:
         image.PixelSpacing = [
             DSfloat(spacing.row_um / 1000, auto_format=True),

@@ -70,9 +70,12 @@ def compare_structure(
     manual = None if predicted is None else _trace(truth, inside, diameter, area)
     if predicted is None or manual is None:
         return None
+    cldice = 1.0
+    if predicted.area or manual.area:
+        cldice = _cldice(predicted.covered_by(truth), manual.covered_by(prediction))
     thin = manual.widths * REFERENCE_WIDTH / diameter < THIN_WIDTH
     return StructureScores(
-        cldice=_cldice(predicted.covered_by(truth), manual.covered_by(prediction)),
+        cldice=cldice,
         thin_sensitivity=_share(prediction[manual.rows[thin], manual.columns[thin]] > 0),
         vessel_density_difference=abs(predicted.area - manual.area) / area,
         skeleton_density_difference=abs(predicted.length - manual.length) * diameter / area,
@@ -102,10 +105,10 @@ def _is_inside(mask: Mask, inside: Mask) -> bool:
 
 
 def _cldice(precision: float | None, sensitivity: float | None) -> float:
-    if precision is None or sensitivity is None:
-        return float(precision is sensitivity)  # 1 if neither mask has a vessel
-    both = precision + sensitivity
-    return 2 * precision * sensitivity / both if both else 0.0
+    """Return the harmonic mean; 0 if one of the shares is 0 or None."""
+    if not precision or not sensitivity:
+        return 0.0
+    return 2 * precision * sensitivity / (precision + sensitivity)
 
 
 def _share(values: Flags) -> float | None:

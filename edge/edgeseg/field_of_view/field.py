@@ -54,7 +54,11 @@ class FieldOfView:
         mask = np.zeros(shape[:2], np.uint8)
         mask[place.rows, place.columns] = self.mask
         rim = self.rim and self.rim.moved(place.left, place.top)
-        return field_from_mask(mask, rim, self.overlapping)
+        moved = field_from_mask(mask, rim, self.overlapping)
+        if not self.is_cut:
+            return moved
+        left, top = self.box.left + place.left, self.box.top + place.top
+        return replace(moved, box=self.box._replace(left=left, top=top), is_cut=True)
 
     def widened(self, inner: Box, outer: Box) -> FieldOfView:
         """Extend the box to the rim at each frame line that cuts the field.

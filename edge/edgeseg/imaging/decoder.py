@@ -20,6 +20,7 @@ from edgeseg.imaging.gzip_files import (
 )
 from edgeseg.imaging.image_header import ImageHeader
 from edgeseg.imaging.jpeg import decode_plain_jpeg
+from edgeseg.imaging.orientation import apply_orientation
 from edgeseg.imaging.sample_range import Samples, estimate_maximum, scale_to_uint8
 from edgeseg.imaging.size_limits import check_memory, check_size
 from edgeseg.imaging.tiff_pages import TIFF_SIGNATURES, list_tiff_pages, select_tiff_page
@@ -154,7 +155,7 @@ def _decode_samples(data: bytes, header: ImageHeader) -> Samples:
     same_size = {*image.shape[:2]} == {header.width, header.height}
     if not same_size or image.dtype not in (np.uint8, np.uint16):
         raise InvalidImageError(unsupported, "unsupported_format")
-    return image
+    return apply_orientation(image, header.orientation) if unchanged else image
 
 
 def _decode_uint8(data: bytes, header: ImageHeader) -> npt.NDArray[np.uint8]:

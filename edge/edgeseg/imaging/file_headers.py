@@ -38,6 +38,7 @@ from edgeseg.imaging.jpeg_markers import (
     walk_markers,
 )
 from edgeseg.imaging.jpeg_zeros import has_blank_bytes
+from edgeseg.imaging.orientation import read_orientation
 from edgeseg.imaging.size_limits import check_size
 from edgeseg.imaging.tiff import TiffDirectory
 from edgeseg.imaging.tiff_pages import TIFF_SIGNATURES
@@ -123,7 +124,6 @@ def _read_dicom(data: bytes, complete: bool) -> ImageHeader:
 def _read_png(data: bytes, complete: bool) -> ImageHeader:
     width, height, bits, colour = struct.unpack_from(">IIBB", data, 16)
     alpha = colour in {4, 6}
-    oriented = False
     position, name = 8, b""
     while complete and name != b"IEND":
         length, name = struct.unpack_from(">I4s", data, position)
@@ -132,14 +132,20 @@ def _read_png(data: bytes, complete: bool) -> ImageHeader:
         if zlib.crc32(memoryview(data)[position + 4 : end]) != checksum:
             raise InvalidImageError(f"a PNG checksum does not match: {DAMAGED}")
         alpha |= name == b"tRNS"
-        oriented |= name == b"eXIf"
         position = end + 4
-    alpha &= not oriented
-    grey = colour == 0 and not alpha and not oriented
+    grey = colour == 0 and not alpha
     channels = 1 if grey else 3 + alpha
     sample_bytes = 2 if bits == 16 else 1
     decoder_bytes = max(2 * channels * sample_bytes - 3, 1)  # OpenCV copies the decoded image
-    return ImageHeader("png", width, height, alpha=alpha, grey=grey, decoder_bytes=decoder_bytes)
+    return ImageHeader(
+        "png",
+        width,
+        height,
+        alpha=alpha,
+        grey=grey,
+        decoder_bytes=decoder_bytes,
+        orientation=read_orientation(data),
+    )
 
 
 def _read_jpeg(data: bytes, complete: bool) -> ImageHeader:
@@ -242,6 +248,8 @@ def _read_pnm(data: bytes, complete: bool) -> ImageHeader:
             raise InvalidImageError(f"a PPM or PGM without a maximum: {DAMAGED}")
         maximum, pixels_start = int(stated[1]), stated.end()
         sample_bytes = 2 if maximum > 255 else 1
+        if kind in {2, 3} and maximum <= 255:
+            maximum = None  # OpenCV scales these samples
     # Plain-text PNM files (P1 to P3) have no fixed number of bytes.
     row_bytes = {4: (width + 7) // 8, 5: width, 6: width * 3}.get(kind, 0) * sample_bytes
     if complete and pixels_start + row_bytes * height > len(data):

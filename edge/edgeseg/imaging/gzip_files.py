@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 
 from edgeseg.imaging.file_content import FileContent
+from edgeseg.imaging.file_signatures import SIGNATURE_BYTES
 
 GZIP_SIGNATURE = b"\x1f\x8b"
 
@@ -27,6 +28,24 @@ def decompress_beginning(data: bytes, max_bytes: int) -> bytes:
         zlib.error: the data are damaged.
     """
     return gzip_decompressor().decompress(data, max_bytes)
+
+
+def unpack_beginning(data: bytes) -> bytes:
+    """Return the beginning of a file, decompressed if the file is valid gzip.
+
+    Args:
+        data: bytes of the file, or its first `SIGNATURE_BYTES` bytes.
+
+    Returns:
+        At most `SIGNATURE_BYTES` bytes.
+    """
+    beginning = data[:SIGNATURE_BYTES]
+    if not beginning.startswith(GZIP_SIGNATURE):
+        return beginning
+    try:
+        return decompress_beginning(beginning, SIGNATURE_BYTES)
+    except zlib.error:
+        return beginning
 
 
 def decompressed_bytes(data: FileContent, size: int) -> int:

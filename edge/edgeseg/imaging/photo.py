@@ -14,7 +14,6 @@ compression. The format is detected from the content (`edgeseg.imaging.file_sign
 """
 
 import os
-import re
 from pathlib import Path
 from typing import BinaryIO
 
@@ -38,8 +37,6 @@ PHOTOGRAPH_SUFFIXES = (*_SUFFIXES, *(f"{suffix}.gz" for suffix in _SUFFIXES))
 _MIN_BLOCK_BYTES = 1 << 20
 _BLOCK_BYTES = 8 << 20  # most pipes contain less, so that the bytes are not copied
 
-_UID = re.compile(r"[0-9]+(?:\.[0-9]+){2,}")
-
 # Mask pixels above this value are set. The masks of DRIVE's second observer contain 3 and 253
 # instead of 0 and 255.
 MASK_THRESHOLD = 127
@@ -53,11 +50,12 @@ def is_photograph(path: Path) -> bool:
 def photo_stem(path: Path) -> str:
     """Return a file name without its photograph suffix: `im0001` for `im0001.ppm.gz`.
 
-    The numbers of a DICOM UID are not suffixes: `1.2.840.3` is returned unchanged.
+    A number is not a suffix: `OP.1.2.840.3` is returned unchanged, because DICOM programs name
+    files after UIDs.
     """
     name = path.name
     lower = name.lower()
-    stem = name if _UID.fullmatch(name) else path.stem
+    stem = name if path.suffix[1:].isdigit() else path.stem
     for suffix in PHOTOGRAPH_SUFFIXES:
         if lower.endswith(suffix):
             stem = name[: -len(suffix)]
@@ -124,16 +122,7 @@ def decode_mask(data: bytes, name: str = "mask") -> Mask:
     Raises:
         PhotoError: the file cannot be decoded.
     """
-    return mask_from_image(decode_photo(data, name))
-
-
-def mask_from_image(image: Photo) -> Mask:
-    """Return the mask of a decoded file, (H, W) uint8, 0 or 255; see `decode_mask`.
-
-    Args:
-        image: (H, W, 3) uint8 RGB.
-    """
-    grey: Mask = image.max(axis=2)
+    grey: Mask = decode_photo(data, name).max(axis=2)
     threshold = 0 if grey.max() == 1 else MASK_THRESHOLD
     cv2.threshold(grey, threshold, 255, cv2.THRESH_BINARY, dst=grey)
     return grey

@@ -79,6 +79,10 @@ def _estimate(data: FileContent, size: int, beginnings: Iterable[int]) -> int:
         try:
             if beginning.startswith(GZIP_SIGNATURE):
                 beginning = decompress_beginning(beginning, _BEGINNINGS[-1])
+            if beginning.startswith(TIFF_SIGNATURES):  # the largest page may be the last one
+                if len(beginning) == unpacked_bytes:
+                    return _estimate_tiff(beginning, size + unpacked_bytes)
+                continue
             header = peek_header(beginning)
         except (InvalidImageError, zlib.error):
             return 0

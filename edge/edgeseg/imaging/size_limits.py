@@ -4,6 +4,7 @@ from edgeseg.errors import InvalidImageError
 from edgeseg.imaging.image_header import ImageHeader
 
 MAX_PIXELS = 100_000_000  # fundus cameras have 0.3 to 50 megapixels
+_MAX_SIDE = 65_500  # limit of libjpeg for the overlay
 
 MAX_REQUIRED_BYTES = 870_000_000
 """Memory limit of a photograph.
@@ -16,7 +17,7 @@ _PROCESSING_BYTES = 8  # bytes per pixel after decoding: RGB, masks and measurem
 
 
 def check_size(width: int, height: int) -> None:
-    """Reject images without pixels, and images with too many pixels.
+    """Reject images without pixels, with too many pixels, or with a side that is too long.
 
     Raises:
         InvalidImageError: the size is out of range.
@@ -26,6 +27,12 @@ def check_size(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         raise InvalidImageError(
             f"{width} x {height} pixels exceed the limit of {MAX_PIXELS // 1_000_000} megapixels. "
+            "Reduce the size of the image.",
+            "too_large",
+        )
+    if max(width, height) > _MAX_SIDE:
+        raise InvalidImageError(
+            f"{width} x {height} pixels exceed the limit of {_MAX_SIDE} pixels per side. "
             "Reduce the size of the image.",
             "too_large",
         )

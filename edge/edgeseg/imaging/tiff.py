@@ -21,12 +21,12 @@ _SUBFILE_TYPE, _THUMBNAIL, _TRANSPARENCY = 254, 1, 4  # the tag and two of its b
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _STRIP_OFFSETS, _SAMPLES, _STRIP_ROWS, _STRIP_BYTES = 273, 277, 278, 279
 _PLANES, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES = 284, 322, 323, 324, 325
-_FILL_ORDER, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 266, 338, 339
+_FILL_ORDER, _ORIENTATION, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 266, 274, 338, 339
 _TAGS = frozenset(
     {_SUBFILE_TYPE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC}
     | {_STRIP_OFFSETS, _SAMPLES, _STRIP_ROWS, _STRIP_BYTES}
     | {_PLANES, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES}
-    | {_FILL_ORDER, _EXTRA_SAMPLES, _SAMPLE_FORMAT}
+    | {_FILL_ORDER, _ORIENTATION, _EXTRA_SAMPLES, _SAMPLE_FORMAT}
 )
 
 # Compressions in OpenCV's build of libtiff.
@@ -47,6 +47,9 @@ _UNSUPPORTED_COMPRESSIONS = {
     50002: "JPEG XL",
     52546: "JPEG XL",
 }
+
+# OpenCV mirrors the pixels within each 8-bit tile instead of the whole image.
+_SCRAMBLED_ORIENTATIONS = frozenset({2, 3, 6, 7})
 
 _WHITE_IS_ZERO, _YCBCR = 0, 6  # photometric values; YCbCr may have fewer colour samples than pixels
 
@@ -176,6 +179,11 @@ class TiffDirectory(NamedTuple):
             raise _unsupported("a 16-bit TIFF with separate colour planes")
         if bits > 8 and self._value(_PHOTOMETRIC, 1) == _WHITE_IS_ZERO:
             raise _unsupported("a 16-bit TIFF in which 0 is white")
+        if self.alpha and self._value(_SAMPLES, 1) == 2:
+            raise _unsupported("a grey TIFF with transparency")
+        is_scrambled = self._value(_ORIENTATION, 1) in _SCRAMBLED_ORIENTATIONS
+        if bits <= 8 and _TILE_OFFSETS in self.tags and is_scrambled:
+            raise _unsupported("a tiled TIFF with this orientation")
         self._check_pixels(data)
 
     def _check_pixels(self, data: bytes) -> None:

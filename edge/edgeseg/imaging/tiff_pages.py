@@ -1,5 +1,6 @@
 """Pages of a TIFF file: listing of photographs, and extraction of a page."""
 
+import math
 import struct
 from typing import NamedTuple
 
@@ -28,22 +29,23 @@ def list_tiff_pages(data: FileContent) -> TiffPages:
     """List the pages of a TIFF file.
 
     A page is a thumbnail if the file marks it as a thumbnail, or if its longer side is at most half
-    of the largest page's longer side. The list ends at a damaged page and always contains the first
-    page.
+    of the largest page's longer side. Damaged pages are listed as photographs, so that decoding
+    reports the damage. If all pages are thumbnails, the first page is listed.
 
     Args:
         data: bytes of the file.
     """
     offsets = _directory_offsets(data)
-    sides: dict[int, int] = {}
+    sides: dict[int, float] = {}
     for offset in offsets:
         try:
             directory = TiffDirectory.read(data, offset)
         except (struct.error, OverflowError):
-            break
+            sides[offset] = math.inf
+            continue
         if not directory.is_auxiliary:
             sides[offset] = max(directory.size)
-    largest = max(sides.values(), default=0)
+    largest = max((side for side in sides.values() if math.isfinite(side)), default=0)
     photographs = [offset for offset, side in sides.items() if side > _THUMBNAIL_SIDE * largest]
     if not photographs:
         return TiffPages(tuple(offsets[:1]), 0)

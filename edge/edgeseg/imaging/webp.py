@@ -4,10 +4,11 @@ import struct
 
 from edgeseg.errors import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError
 from edgeseg.imaging.image_header import ImageHeader
+from edgeseg.imaging.orientation import read_orientation
 
 # Number of consecutive zeros that indicates an interrupted copy. Black images contain at most 400.
 _BLANK = bytes(4096)
-_ANIMATION, _EXIF, _ALPHA = 0x02, 0x08, 0x10  # flags of the chunk VP8X
+_ANIMATION, _ALPHA = 0x02, 0x10  # flags of the chunk VP8X
 
 
 def read_webp(data: bytes, complete: bool) -> ImageHeader:
@@ -36,7 +37,7 @@ def read_webp(data: bytes, complete: bool) -> ImageHeader:
                 f"an animated WebP is not supported. {SAVE_AS}", "unsupported_format"
             )
         width, height = (_read_uint24(data, offset) + 1 for offset in (24, 27))
-        alpha = bool(flags & _ALPHA) and not flags & _EXIF
+        alpha = bool(flags & _ALPHA)
     elif chunk == b"VP8L":
         (packed,) = struct.unpack_from("<I", data, 21)
         width, height = (packed & 0x3FFF) + 1, (packed >> 14 & 0x3FFF) + 1
@@ -46,7 +47,14 @@ def read_webp(data: bytes, complete: bool) -> ImageHeader:
         width, height = width & 0x3FFF, height & 0x3FFF
     else:
         raise InvalidImageError(f"a WebP without an image: {DAMAGED}")
-    return ImageHeader("webp", width, height, alpha=alpha, decoder_bytes=5 if alpha else 3)
+    return ImageHeader(
+        "webp",
+        width,
+        height,
+        alpha=alpha,
+        decoder_bytes=5 if alpha else 3,
+        orientation=read_orientation(data),
+    )
 
 
 def _read_uint24(data: bytes, offset: int) -> int:

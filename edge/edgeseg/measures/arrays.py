@@ -58,8 +58,8 @@ def check_arrays(
     """Check the arrays and the threshold that a caller passes.
 
     Raises:
-        UsageError: The arrays differ in size, the field of view is empty, or the probability or the
-            threshold is NaN or outside 0 to 1.
+        UsageError: The arrays differ in size, the field of view is empty or contains NaN, or the
+            probability or the threshold is NaN or outside 0 to 1.
     """
     for name, array in (("field of view", fov), ("probability", probability)):
         if array is not None and array.shape != mask.shape:
@@ -68,6 +68,8 @@ def check_arrays(
             )
     if not np.any(fov):
         raise UsageError("field of view: the mask is empty. Mark the retina in this mask.")
+    if fov.dtype.kind == "f" and np.isnan(fov).any():
+        raise UsageError("field of view: the mask contains NaN. Use 0 outside the retina.")
     if not 0 <= threshold <= 1:
         raise UsageError(f"threshold = {threshold} is invalid. Use a value from 0 to 1.")
     if probability is None:

@@ -104,10 +104,14 @@ class Curves(NamedTuple):
         return Curves(self.points[kept], self.counts[selected], self.closed[selected])
 
     def smooth(self, sigma: float) -> Curves:
-        """Smooth the curves with a Gaussian. The ends of open curves do not move.
+        """Smooth the curves with a Gaussian.
+
+        The ends of open curves do not move, except for curves that are shorter than the radius of
+        the kernel (4 sigma).
 
         Args:
-            sigma: standard deviation in points.
+            sigma: standard deviation in points. On a skeleton, the distance between points is 1 px,
+                or the square root of 2 on diagonals.
         """
         if not len(self.counts):
             return self
@@ -140,7 +144,10 @@ class Curves(NamedTuple):
             first = last
 
     def trim(self, from_start: Floats, from_end: Floats) -> Curves:
-        """Shorten the curves at both ends. Closed and short curves are returned unchanged.
+        """Shorten the curves at both ends.
+
+        Closed curves are returned unchanged, and also curves that would be shorter than 2 pixels
+        or have fewer than two points.
 
         Args:
             from_start: (S,) float64, arc length to remove at the start of each curve, in pixels.
@@ -148,13 +155,12 @@ class Curves(NamedTuple):
         """
         positions, owners = self.positions(), self.owners()
         lengths = positions[self.ends]
-        long_enough = (from_start + from_end < lengths - 2) & ~self.closed
-        first = np.where(long_enough, from_start, 0)[owners]
-        last = np.where(long_enough, lengths - from_end, lengths)[owners]
-        kept = (positions >= first) & (positions <= last)
-        return Curves(
-            self.points[kept], np.bincount(owners[kept], minlength=len(self.counts)), self.closed
-        )
+        kept = (positions >= from_start[owners]) & (positions <= (lengths - from_end)[owners])
+        counts = np.bincount(owners[kept], minlength=len(self.counts))
+        too_short = (from_start + from_end >= lengths - 2) | (counts < 2)
+        unchanged = too_short | self.closed
+        kept |= unchanged[owners]
+        return Curves(self.points[kept], np.where(unchanged, self.counts, counts), self.closed)
 
     def resample(self, step: float) -> Curves:
         """Return the curves with points at equal distances of about `step` pixels."""
@@ -198,7 +204,11 @@ class Curves(NamedTuple):
         return before, after
 
     def _extend(self, reach: int) -> Floats:
-        """Extend each curve by `reach` points. Open curves are reflected at their end points."""
+        """Extend each curve by `reach` points.
+
+        Open curves are reflected at their end points. If a curve is shorter than `reach`, the
+        remaining points are equal to the last reflected point.
+        """
         counts = np.repeat(self.counts, self.counts + 2 * reach)
         starts = np.repeat(self.starts, self.counts + 2 * reach)
         closed = np.repeat(self.closed, self.counts + 2 * reach)

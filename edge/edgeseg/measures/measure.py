@@ -15,7 +15,7 @@ from edgeseg.measures.arrays import binarize_mask, check_arrays
 from edgeseg.measures.eye import Eye
 from edgeseg.measures.image_rows import ArrayRows, ImageRows
 from edgeseg.measures.network import VesselNetwork, trace_vessels
-from edgeseg.measures.regions import Area, FieldFigures, Scale
+from edgeseg.measures.regions import Area, FieldFigures, Scale, round_figure
 from edgeseg.measures.spacing import Spacing, SpacingStatus, um_per_px
 from edgeseg.measures.values import (
     DEFINITIONS_VERSION,
@@ -72,9 +72,10 @@ def measure_vessels(
             of their range, with a warning.
         fov: field of view, or its mask (H, W), nonzero inside. Vessels outside the field are
             ignored.
-        probability: (H, W) float32, 0 to 1, from which the mask was computed. If this array
+        probability: (H, W) floating point, 0 to 1, from which the mask was computed. If this array
             is given, widths are measured on the probability instead of the mask.
-        threshold: vessel probability threshold of the mask. The default is 0.5.
+        threshold: vessel probability threshold of the mask; ignored without `probability`. The
+            default is 0.5.
         spacing: size of a pixel; None to omit the values in micrometres.
         eye: `left` or `right`, for the anatomical names of the quadrants.
 
@@ -100,7 +101,7 @@ def measure_vessels(
         inside[crop],
         box,
         field_diameter(fov, box),
-        None if probability is None else ArrayRows(probability[crop]),
+        None if probability is None else ArrayRows(np.asarray(probability[crop], np.float32)),
         level,
         spacing,
         eye,
@@ -125,7 +126,7 @@ def measure_field(
         box: bounding box of the field of view in the photograph.
         diameter: diameter of the field of view in pixels.
         probability: image on which widths are measured; None to use the mask.
-        threshold: vessel probability threshold of the mask.
+        threshold: vessel probability threshold of the mask; ignored without a probability.
         spacing: size of a pixel; None to omit the values in micrometres.
         eye: `left` or `right`, for the anatomical names of the quadrants.
 
@@ -136,7 +137,7 @@ def measure_field(
     micrometres, spacing_status = um_per_px(spacing, diameter)
     measures = Measures(
         _status(density, diameter),
-        round(density, 6),
+        round_figure(density),
         round(diameter, 1),
         micrometres,
         spacing_status,

@@ -86,7 +86,7 @@ def trace_vessels(
         mask: (H, W) uint8 {0, 255}, vessels inside the field of view.
         diameter: diameter of the field of view in pixels.
         probability: image from which the mask was computed; None if unknown.
-        threshold: vessel probability threshold of the mask.
+        threshold: vessel probability threshold of the mask; ignored without a probability.
 
     Returns:
         Vessels, and their pruned skeleton, (H, W) uint8 {0, 1}. None if the skeleton has more than
@@ -111,7 +111,8 @@ def trace_vessels(
     expected = _expected_radii(curves, distances, mask.shape)
     del distances  # reduces the peak memory
     values = BlurredMask(mask) if probability is None else probability
-    widths = _measure_steps(curves, line_radii, expected, values, threshold)
+    level = 0.5 if probability is None else threshold
+    widths = _measure_steps(curves, line_radii, expected, values, level)
     sigma = WIDTH_SMOOTHING * diameter / step
     network = VesselNetwork(
         curves,
@@ -133,14 +134,14 @@ def _expected_radii(curves: Curves, distances: DistanceMap, shape: tuple[int, ..
 
 
 def _measure_steps(
-    curves: Curves, line_radii: Floats, expected: Floats, values: ImageRows, threshold: float
+    curves: Curves, line_radii: Floats, expected: Floats, values: ImageRows, level: float
 ) -> Floats:
     """Measure the vessel width at each step of the curves, except close to their end points.
 
     Close to these points, the normal may run along another vessel or across the end of the vessel.
     """
     steps = curves.steps()
-    widths = measure_widths(values, threshold, steps.middles, steps.directions, expected)
+    widths = measure_widths(values, level, steps.middles, steps.directions, expected)
     mean_radii = np.bincount(steps.owners, expected) / np.bincount(steps.owners)
     margins = np.where(line_radii > 0, line_radii, _TIP * mean_radii)
     margins[:, curves.closed] = 0

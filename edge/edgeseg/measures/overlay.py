@@ -47,7 +47,7 @@ def _draw_network(image: Photo, network: VesselNetwork, diameter: float) -> None
     known = widths[~np.isnan(widths)]
     low, high = float(known.min(initial=np.inf)), float(known.max(initial=0))
     points = np.rint(curves.points * (1 << _FRACTION_BITS)).astype(np.int32)
-    lines = np.split(points, curves.ends[:-1] + 1)
+    lines = np.split(points, curves.starts)[1:]
     for line, width in zip(lines, widths.tolist(), strict=True):
         colour = UNKNOWN_WIDTH
         if not np.isnan(width):

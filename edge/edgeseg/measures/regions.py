@@ -144,7 +144,11 @@ class FieldFigures:
         }
         rounded: dict[str, Any] = {}
         for name, value in figures.items():
-            rounded[name] = int(value or 0) if name.endswith("_count") else round_figure(value)
+            rounded[name] = value
+            if name.endswith("_count"):
+                rounded[name] = int(value or 0)
+            elif value is not None:
+                rounded[name] = round_figure(value)
         return rounded
 
     def _lines(self, area: Area, field: int) -> Figures:
@@ -201,9 +205,9 @@ class FieldFigures:
         }
 
 
-def round_figure(value: float | None) -> float | None:
+def round_figure(value: float) -> float:
     """Round a value to six significant digits."""
-    return None if value is None else float(f"{value:.{_SIGNIFICANT_DIGITS}g}")
+    return float(f"{value:.{_SIGNIFICANT_DIGITS}g}")
 
 
 def _of_long_segments(segments: Curves, lengths: Floats, diameter: float) -> Tortuosity:

@@ -25,7 +25,8 @@ WidthMethod: TypeAlias = Literal["probability", "binary"]
 
 STATUSES: Mapping[MeasuresStatus, str] = {
     "ok": "The field of view was measured.",
-    "no_vessels": "The mask is empty. Lengths and counts are 0, and all other values are null.",
+    "no_vessels": "The mask is empty. Lengths, counts and their densities are 0, and all other "
+    "values are null.",
     "not_vessels": "More than half of the field of view is marked, or the skeleton has more than a "
     "million pixels.",
     "ungradable": "The image quality of the field of view is too low.",

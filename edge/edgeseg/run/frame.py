@@ -68,8 +68,8 @@ class Frame:
         live: whether the source is a camera or an MJPEG stream. If such a source repeats the same
             image, the frame is reported as frozen.
         warnings: codes of problems that were detected while reading the source.
-        spacing: size of a pixel from a manifest or the metadata; an option takes precedence.
-        eye: eye from a manifest or the metadata; an option takes precedence.
+        spacing: size of a pixel; None if unknown.
+        eye: eye that the image shows; None if unknown.
         eye_source: origin of `eye`; None if unknown.
         dicom: frame of a DICOM file; None for other files.
         required_bytes: bytes that are required to process the image; 0 if unknown.

@@ -8,16 +8,11 @@ import numpy as np
 
 from edgeseg._version import __version__
 from edgeseg.errors import PhotoError, UsageError
-from edgeseg.imaging.arrays import Mask, Photo, row_bands
+from edgeseg.imaging.arrays import Mask, Photo
 from edgeseg.imaging.encoder import encode_png
-from edgeseg.imaging.photo import (
-    decode_mask,
-    decode_photo,
-    mask_from_image,
-    photo_stem,
-    read_photo_bytes,
-)
+from edgeseg.imaging.photo import decode_photo, photo_stem, read_photo_bytes
 from edgeseg.measures import Eye, Measures, Spacing, measure_vessels
+from edgeseg.measures.arrays import binarize_mask
 from edgeseg.measures.overlay import draw_measures
 from edgeseg.run.results.mask_record import MaskRecord
 from edgeseg.run.results.record import Code
@@ -104,24 +99,14 @@ def measure_mask_file(file: Path, fov_file: Path | None, options: MaskOptions) -
 
 
 def _read_mask(data: bytes, file: Path) -> tuple[Mask, bool]:
-    """Decode a mask, and return whether the file is binary."""
-    image = decode_photo(data, str(file))
-    return mask_from_image(image), _is_binary(image)
+    """Decode a mask, and return whether the file is binary. Vessels may have any colour."""
+    return binarize_mask(decode_photo(data, str(file)).max(axis=2))
 
 
 def _read_field(file: Path | None, mask: Mask) -> Mask:
     if file is None:
         return np.full_like(mask, 255)
-    return decode_mask(read_photo_bytes(file), str(file))
-
-
-def _is_binary(image: Photo) -> bool:
-    brightest = image.max()
-    for rows in row_bands(len(image)):
-        grey = image[rows].max(axis=2)
-        if not ((grey == 0) | (grey == brightest)).all():
-            return False
-    return True
+    return _read_mask(read_photo_bytes(file), file)[0]
 
 
 def _failed(file: Path, code: Code, message: str) -> MaskRecord:

@@ -21,8 +21,8 @@ class OpenedSources(NamedTuple):
 
     Attributes:
         sources: photographs first, endless sources last. A source is opened when it is reached.
-        parallel_frames: maximum number of frames to process at the same time; None if unlimited; 1
-            if a source is live or a stream.
+        parallel_frames: number of frames that are expected at the same time; None if unlimited; 1
+            if a source is live, a stream or a watched folder.
     """
 
     sources: Iterator[Source]
@@ -81,7 +81,7 @@ def _open(
         yield Photographs(photographs)
     for video in inputs:
         if video.path is not None and video in videos:
-            yield Video(video.path, video.name, video.stem)
+            yield Video(video.path, video.name, video.stem, photographs)
     if any(one.path is None for one in inputs):
         source = open_stdin(stop, timestamp_now())
         is_stream = source.fps is not None

@@ -8,7 +8,6 @@ from edgeseg.measures import Eye, Spacing
 from edgeseg.measures.values import DEFINITIONS_VERSION
 from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import OverlayFormat, Part, output_file
-from edgeseg.run.results.record import EyeSource
 
 
 @dataclass(frozen=True)
@@ -30,11 +29,10 @@ class RunOptions:
         throughput: whether to report the throughput at the end.
         measures: whether to measure the vessels.
         measures_overlay: whether to write an image of the measurements.
-        spacing: size of a pixel; None if unknown.
-        eye: eye of the photographs; None if unknown.
+        spacing: size of a pixel; None to use the size of each frame.
+        eye: eye of the photographs; None to use the eye of each frame.
         overlay_format: file format of the overlays of photographs.
         follow_links: whether to write to the target if the path of a result is a link.
-        eye_source: origin of `eye`, if known.
         dicom: whether to write DICOM objects for photographs in DICOM files.
         identifiers: whether to include the identifiers of patient, study and series in records.
     """
@@ -56,18 +54,16 @@ class RunOptions:
     eye: Eye | None = None
     overlay_format: OverlayFormat = "jpg"
     follow_links: bool = False
-    eye_source: EyeSource = "option"
     dicom: bool = False
     identifiers: bool = False
 
-    def for_frame(self, frame: Frame) -> "RunOptions":
-        """Return the options for a frame. A missing eye or pixel size is copied from the frame."""
-        options = self
-        if options.spacing is None and frame.spacing is not None:
-            options = replace(options, spacing=frame.spacing)
-        if options.eye is None and frame.eye is not None and frame.eye_source is not None:
-            options = replace(options, eye=frame.eye, eye_source=frame.eye_source)
-        return options
+    def apply_to(self, frame: Frame) -> Frame:
+        """Return a frame with the eye and the pixel size of the options, if they are given."""
+        if self.spacing is not None:
+            frame = replace(frame, spacing=self.spacing)
+        if self.eye is not None:
+            frame = replace(frame, eye=self.eye, eye_source="option")
+        return frame
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -85,20 +81,27 @@ class RunOptions:
             parts.append("dicom_sr")
         return tuple(parts)
 
-    def hashed_values(self) -> dict[str, str]:
-        """Return the options that affect a stored record. `--resume` compares their hash."""
+    def hashed_values(self, frame: Frame) -> dict[str, str]:
+        """Return the values that affect a stored record. `--resume` compares their hash.
+
+        Args:
+            frame: frame to which the options are applied.
+        """
         if not self.measures:
             return {}
-        spacing = "" if self.spacing is None else repr(tuple(self.spacing))
-        return {"measures": str(DEFINITIONS_VERSION), "spacing": spacing, "eye": self.eye or ""}
+        spacing = "" if frame.spacing is None else repr(tuple(frame.spacing))
+        eye = "" if frame.eye is None else f"{frame.eye} {frame.eye_source}"
+        return {"measures": str(DEFINITIONS_VERSION), "spacing": spacing, "eye": eye}
 
     @property
     def overlay_look(self) -> dict[str, str | float]:
         """Options that affect the pixels of an overlay. Default values are omitted."""
         look: dict[str, str | float] = {}
-        if self.overlay and self.overlay_style != "outline":
+        if not self.overlay and not self.dicom:
+            return look
+        if self.overlay_style != "outline":
             look["overlay_style"] = self.overlay_style
-        if self.overlay and self.overlay_opacity is not None:
+        if self.overlay_opacity is not None:
             look["overlay_opacity"] = self.overlay_opacity
         return look
 

@@ -104,6 +104,8 @@ class Runner:
         if is_stream and self._table is not None:
             self._table.remove_source(source.name)
         with ExitStack() as stack:
+            if self._table is not None:
+                stack.callback(self._table.flush)
             if workers > 1:
                 stack.enter_context(single_threaded_opencv())
             try:
@@ -112,16 +114,18 @@ class Runner:
                 for records in self._records(source, stages, workers, stop):
                     reporter.report(records)
                     self.unusable_scales += any(map(has_unusable_scale, records))
-                    if self._table is not None:
-                        self._table.add(records, is_stream)
+                    self._add_to_table(records, source)
                     if self.sheet is not None and not is_stream:
                         self.sheet.add_records(records)
-                    throughput.add(records[0])
+                    throughput.add(records)
                     advance()
             except PhotoError as error:
                 source_failed = True
+                is_unreadable = error.code != "not_overwritten"
                 failed = RecordBuilder(self.segmenter, self.options.identifiers).failed(
-                    Frame(source.name, source.stem, bytes), "unreadable_source", str(error)
+                    Frame(source.name, source.stem, bytes),
+                    "unreadable_source" if is_unreadable else error.code,
+                    str(error),
                 )
                 reporter.report((failed,))
         reporter.finish(self.options.output)
@@ -132,6 +136,13 @@ class Runner:
             return InputCounts(int(source_failed or counts.failed > 0), 1, counts.bugs)
         total = max(source.total or 0, counts.total)  # a file may contain several photographs
         return InputCounts(counts.failed, total, counts.bugs, total - counts.total)
+
+    def _add_to_table(self, records: Records, source: Source) -> None:
+        if self._table is None:
+            return
+        self._table.add(records, source.fps is not None)
+        if source.total is None:  # the next image of the source may arrive much later
+            self._table.flush()
 
     def _open_overlay_video(self, source: Source, stack: ExitStack) -> OverlayVideo | None:
         if source.fps is None or not self.options.overlay:

@@ -91,7 +91,11 @@ class Stages:
         return self.segment(self.decode(frame))
 
     def decode(self, frame: Frame) -> DecodedFrame | Records:
-        """Read and decode a frame, or reuse its existing results."""
+        """Read and decode a frame, or reuse its existing results.
+
+        In the later stages, the frame has the eye and the pixel size of the options.
+        """
+        frame = self.options.apply_to(frame)
         if self.claims is not None:
             self.claims.acquire(frame.stem)
         decoded = self._report_bugs(frame, lambda: self._decode(frame))
@@ -197,8 +201,7 @@ class Stages:
     def _segment(self, decoded: DecodedFrame) -> SegmentedFrame | Records:
         frame, photo, _, timer = decoded
         repeats = self._frozen_frames.count_repeats(photo) if frame.live else 0
-        segmenter = self.segmenter
-        options = self.options.for_frame(frame)
+        segmenter, options = self.segmenter, self.options
         try:
             with timer.stage("field_of_view"):
                 fovs = segmenter.detect_fields(photo, frame.name)
@@ -215,16 +218,16 @@ class Stages:
                 quality = assess_for_model(photo, fov, segmenter.card.preprocessing.fov)
             if options.skip_ungradable and quality.ungradable:
                 record = self.records.ungradable(frame, fov, quality, index, len(fovs), repeats)
-                records.append(with_measures(record, None, options))
+                records.append(with_measures(record, None, frame, options))
                 continue
             with timer.stage("preprocess"):
                 prepared = segmenter.prepare(photo, frame.name, fov)
             result = segmenter.infer(prepared, quality, timer, frame.name)
             inferred.append(result)
             record = self.records.segmented(frame, result, index, len(fovs), repeats)
-            measures = self._measure(result, timer, options)
+            measures = self._measure(result, timer, frame)
             measured += [] if measures is None else [measures]
-            records.append(with_measures(record, measures, options))
+            records.append(with_measures(record, measures, frame, options))
             if photo.nbytes > _MIN_RELEASE_BYTES:
                 # Freed memory is fragmented, and the next field would require additional memory.
                 release_freed_memory()
@@ -234,15 +237,13 @@ class Stages:
         segmentation = Segmentation(photo, join_masks(results), results, timer.ms, segmenter)
         return SegmentedFrame(decoded, tuple(records), segmentation, tuple(measured))
 
-    def _measure(
-        self, result: FieldResult, timer: StageTimer, options: RunOptions
-    ) -> Measures | None:
+    def _measure(self, result: FieldResult, timer: StageTimer, frame: Frame) -> Measures | None:
         """Measure a field of view if the run measures vessels and the quality is sufficient."""
         assert result.quality is not None
-        if not options.measures or result.quality.ungradable:
+        if not self.options.measures or result.quality.ungradable:
             return None
         with timer.stage("measure"):
-            return result.measure(self.segmenter.threshold, options.spacing, options.eye)
+            return result.measure(self.segmenter.threshold, frame.spacing, frame.eye)
 
     def _encode(self, segmented: SegmentedFrame, in_place: bool) -> EncodedFrame:
         (frame, photo, provenance, timer), records, segmentation, measured = segmented

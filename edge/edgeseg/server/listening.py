@@ -67,21 +67,26 @@ def open_socket(address: Address) -> socket.socket:
     """Bind a socket.
 
     Raises:
-        SystemSetupError: The port is in use, or the address does not belong to this machine.
+        SystemSetupError: The port is in use, the name is invalid, or the address does not belong
+            to this machine.
     """
     try:
         found = socket.getaddrinfo(*address, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, _, _, _, target = found[0]
         return socket.create_server((str(target[0]), address.port), family=family)
-    except OSError as error:
-        # `create_server` appends the address to the error message.
-        reason = (
-            error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
-        )
+    except (OSError, UnicodeError) as error:
         raise SystemSetupError(
-            f"{address.host} port {address.port}: cannot listen ({reason}). "
+            f"{address.host} port {address.port}: cannot listen ({_describe(error)}). "
             "Choose another --host or --port."
         ) from error
+
+
+def _describe(error: OSError | UnicodeError) -> str:
+    if isinstance(error, UnicodeError):  # an empty label, or a label of more than 63 characters
+        return "invalid name"
+    if isinstance(error, socket.gaierror):
+        return error.strerror or str(error)
+    return os.strerror(error.errno or 0)  # `create_server` appends the address to `strerror`
 
 
 def serve_application(

@@ -110,12 +110,17 @@ def create_exclusively(path: Path, data: bytes) -> bool:
 
 def _create_directly(path: Path, data: bytes) -> bool:
     try:
-        with path.open("xb") as file:
+        file = path.open("xb")
+    except FileExistsError:
+        return False
+    try:
+        with file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-    except FileExistsError:
-        return False
+    except BaseException:  # includes Ctrl-C
+        path.unlink(missing_ok=True)
+        raise
     return True
 
 

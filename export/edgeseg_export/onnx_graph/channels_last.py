@@ -77,6 +77,8 @@ def _replace_depth_to_space(graph: OnnxGraph, node: onnx.NodeProto) -> None:
     chain = graph.match_chain(node.input[0], ["Conv"])
     if len(shape) != 4 or not all(shape) or not chain:
         return
+    if read_attribute(chain[0], "group", 1) != 1:
+        return
     weights = chain[0].input[1:]
     if not graph.are_private_weights(weights):
         return
@@ -119,6 +121,8 @@ def _gather_blocks(graph: OnnxGraph, node: onnx.NodeProto) -> onnx.NodeProto | N
     """
     chain = graph.match_chain(node.input[0], STEM)
     if not chain or not graph.are_private_weights((node.input[1], chain[3].input[1])):
+        return None
+    if read_attribute(node, "group", 1) != 1:
         return None
     outer, transpose, inner, scaling, cast, first = chain
     photo = first.input[0]

@@ -43,8 +43,9 @@ def _fold(graph: OnnxGraph, convolution: onnx.NodeProto, norm: onnx.NodeProto) -
         bias_name = norm.input[2]
         bias = np.zeros_like(mean)
         convolution.input.append(bias_name)
-    kernel = _read_float64(graph, convolution.input[1]) * factor.reshape(-1, 1, 1, 1)
-    graph.write_weight(convolution.input[1], kernel)
+    kernel = _read_float64(graph, convolution.input[1])
+    by_output = factor.reshape(-1, *[1] * (kernel.ndim - 1))
+    graph.write_weight(convolution.input[1], kernel * by_output)
     graph.write_weight(bias_name, (bias - mean) * factor + shift)
     convolution.output[0] = norm.output[0]
     graph.remove_nodes(norm)

@@ -16,6 +16,7 @@ from edgeseg.models.card import Precision
 from edgeseg_benchmarks.gate.compare import compare_benches
 from edgeseg_benchmarks.gate.result import GateLimits, GateResult, Outcome
 from edgeseg_benchmarks.record import BenchRecord, BenchRow, Latency
+from edgeseg_benchmarks.reference_model import REMARK
 
 VNNI = DeviceInfo(cpu="Xeon", features=("avx2", "avx512_vnni"))
 PLAIN = DeviceInfo(cpu="Cortex-A72", features=("asimd",))
@@ -273,3 +274,18 @@ def test_compare_fails_if_mean_or_largest_drop_exceeds_its_limit(data: st.DataOb
 def test_compare_with_itself_passes(dice: list[float]) -> None:
     same = bench(make_row(dice=dice), make_row("fp16", dice=dice, ratio_to_first=0.7))
     assert compare(same, same, GateLimits(0, 0, 0, 1, 1))
+
+
+def test_compare_with_reference_model_skips_its_row() -> None:
+    reference = make_row(model="resunet-deeper", data_sets=(), remarks=(REMARK,))
+    record = bench(make_row(), reference)
+    for now in (record, bench(make_row())):
+        result = compare(record, now)
+        assert result
+        assert "resunet-deeper" in reasons(result, "skipped")
+    assert "second row" in reasons(compare(record, record, LATENCY_LIMIT), "incomparable")
+
+
+def test_compare_with_own_model_of_the_same_name_is_not_skipped() -> None:
+    row = make_row(model="resunet-deeper")
+    assert not compare(row, replace(row, data_sets=(make_data_set((0.1, 0.1, 0.1)),)))

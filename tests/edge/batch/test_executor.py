@@ -11,6 +11,8 @@ from pathlib import Path
 from queue import Queue
 from typing import TypeAlias
 
+import cv2
+import numpy as np
 import psutil
 import pytest
 
@@ -23,6 +25,7 @@ from edgeseg.batch.progress import JobProgress
 from edgeseg.batch.shard import Shard
 from edgeseg.batch.shard_run import ShardRun
 from edgeseg.errors import EdgesegError
+from edgeseg.synthetic import generate_photo
 from edgeseg.system.signals import StopRequest
 
 HANGING_READER = """
@@ -106,6 +109,65 @@ def test_stop_request_finishes_photograph_and_keeps_results(
     done = [number for _, parts in [(0, list_parts(tmp_path / "out"))] for number, _ in parts]
     assert len(done) == 1 and done[0].start == 0 and 2 <= done[0].stop < 60
     assert len(list((tmp_path / "out").glob("*_vessels.png"))) == done[0].stop
+
+
+def test_worker_killed_after_stop_request_does_not_count(
+    tmp_path: Path, make_job: Callable[..., JobFile], fill: FolderFiller
+) -> None:
+    job = make_job(fill(tmp_path / "in", 60))
+    stop = StopRequest()
+
+    def stop_and_kill(_: JobProgress) -> None:
+        stop.ask()
+        for child in psutil.Process().children():
+            child.kill()
+
+    progress = JobProgress(60, stop_and_kill)
+    inputs = open_inputs(tmp_path / "out", job)
+    shard_run = ShardRun(tmp_path / "out", job, inputs, progress, stop, print)
+    LocalExecutor(shard_run, 1).run(iter([InputRange(0, 60)]))
+    assert progress.done == 0 and not list_parts(tmp_path / "out")
+
+
+def test_rest_of_terminated_worker_is_processed(
+    tmp_path: Path, make_job: Callable[..., JobFile], fill: FolderFiller
+) -> None:
+    job = make_job(fill(tmp_path / "in", 60), masks=False)
+
+    def terminate(now: JobProgress) -> None:
+        if now.done == 2:
+            for child in psutil.Process().children():
+                child.terminate()
+
+    progress = JobProgress(60, terminate)
+    inputs = open_inputs(tmp_path / "out", job)
+    shard_run = ShardRun(tmp_path / "out", job, inputs, progress, StopRequest(), print)
+    LocalExecutor(shard_run, 1).run(iter([InputRange(0, 60)]))
+    assert progress.done == 60 and len(list_parts(tmp_path / "out")) == 2
+    assert [entry.number for entry in read_entries(tmp_path / "out")] == list(range(60))
+
+
+def test_workers_import_no_modules_from_current_folder(
+    tmp_path: Path,
+    make_job: Callable[..., JobFile],
+    fill: FolderFiller,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    job = make_job(fill(tmp_path / "in", 1))
+    (tmp_path / "msgspec.py").write_text("import os; os._exit(9)")
+    monkeypatch.chdir(tmp_path)
+    assert run(Path("out"), job, 1).done == 1
+    assert (tmp_path / "out" / "eye0_vessels.png").is_file()
+
+
+def test_file_with_failed_page_counts_as_failed(
+    tmp_path: Path, make_job: Callable[..., JobFile]
+) -> None:
+    pages = [generate_photo(0, 160).photo, np.zeros((160, 160, 3), np.uint8)]
+    (tmp_path / "in").mkdir()
+    assert cv2.imwritemulti(str(tmp_path / "in" / "eyes.tif"), pages)
+    progress = run(tmp_path / "out", make_job(tmp_path / "in"), 1)
+    assert (progress.done, progress.failed) == (1, 1)
 
 
 def test_full_disk_ends_job_with_exit_code_7_and_keeps_results(

@@ -20,8 +20,8 @@ from edgeseg.errors import UsageError
 from edgeseg.run.results.columns import columns
 
 MANIFEST = (
-    "path,id,source,eye,sphere,note\n"
-    'a.png,001,clinic,L,-1.50,"=1+1"\nb.png,002,clinic,,+2,"say ""hi"", é"\n'
+    "path,id,source,eye,sphere,note,=2+3\n"
+    'a.png,001,clinic,L,-1.50,"=1+1",\nb.png,002,clinic,,+2,"say ""hi"", é",\n'
 )
 
 
@@ -52,6 +52,7 @@ def test_csv_table_keeps_text_and_protects_formulas(
         rows = list(csv.DictReader(file))
     assert [row["id"] for row in rows] == ["001", "002"]
     assert [row["sphere"] for row in rows] == ["-1.50", "+2"]
+    assert "'=2+3" in rows[0] and "=2+3" not in rows[0]
     assert [row["note"] for row in rows] == ["'=1+1", 'say "hi", é']
     assert rows[0]["manifest_source"] == "clinic" and rows[0]["manifest_eye"] == "L"
     assert [Path(row["source"]).name for row in rows] == ["a.png", "b.png"]
@@ -112,3 +113,12 @@ def test_foreign_table_is_not_overwritten(tmp_path: Path, name: str) -> None:
         check_table(tmp_path / name)
     with pytest.raises(UsageError):
         check_table(tmp_path / "t.xlsx")
+
+
+def test_foreign_dictionary_is_not_overwritten(tmp_path: Path) -> None:
+    dictionary = tmp_path / "t_dictionary.csv"
+    dictionary.write_text("name,type,unit,definition,version\n")
+    check_table(tmp_path / "t.csv")
+    dictionary.write_text("my,own,table\n")
+    with pytest.raises(UsageError):
+        check_table(tmp_path / "t.csv")

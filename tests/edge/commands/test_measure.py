@@ -59,6 +59,17 @@ def test_measure_prints_json_and_writes_table_and_image(eye: Path, tmp_path: Pat
     assert np.unique(image.reshape(-1, 3), axis=0).shape[0] > 20
 
 
+def test_measure_of_empty_mask_writes_table_and_image(tmp_path: Path) -> None:
+    (tmp_path / "black.png").write_bytes(encode_png(np.zeros((200, 200), np.uint8)))
+    done = call(
+        "measure", tmp_path / "black.png", "--csv", tmp_path / "out.csv",
+        "--measures-overlay", tmp_path,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert [row["measures_status"] for row in read_rows(tmp_path / "out.csv")] == ["no_vessels"]
+    assert not read_photo(tmp_path / "black_measures_overlay.png").any()
+
+
 def test_measure_without_spacing_has_no_micrometres(eye: Path) -> None:
     record = json.loads(call("measure", eye / "mask.png", "--json").stdout)
     assert record["um_per_px_status"] == "not_given"
@@ -100,9 +111,28 @@ def test_measure_thresholds_a_jpeg_mask_with_a_warning(eye: Path, tmp_path: Path
     assert "not binary" in done.stderr
 
 
+@pytest.mark.parametrize("value", [1, 2, 100, 127, 128])
+def test_measure_of_binary_files_does_not_depend_on_the_value(
+    value: int, eye: Path, tmp_path: Path
+) -> None:
+    expected = json.loads(
+        call("measure", eye / "mask.png", "--fov", eye / "fov.png", "--json").stdout
+    )
+    for name in ("mask", "fov"):
+        image = np.where(read_mask(eye / f"{name}.png"), np.uint8(value), np.uint8(0))
+        (tmp_path / f"{name}.png").write_bytes(encode_png(image))
+    done = call("measure", tmp_path / "mask.png", "--fov", tmp_path / "fov.png", "--json")
+    record = json.loads(done.stdout)
+    assert record["warnings"] == []
+    assert record["measures"] == expected["measures"]
+
+
 @pytest.mark.parametrize("value", ["0", "-2", "nan", "inf"])
-def test_measure_rejects_an_invalid_spacing(value: str, eye: Path) -> None:
-    assert call("measure", eye / "mask.png", "--um-per-px", value).exit_code in (2, 3)
+def test_measure_and_run_reject_an_invalid_spacing(value: str, eye: Path, tmp_path: Path) -> None:
+    assert call("measure", eye / "mask.png", "--um-per-px", value).exit_code == 2
+    output = tmp_path / "out"
+    done = call("run", eye / "photo.png", "--measures", "--um-per-px", value, "-o", output)
+    assert (done.exit_code, output.exists()) == (2, False)
 
 
 def test_measure_rejects_wrong_number_of_fov_files(eye: Path) -> None:

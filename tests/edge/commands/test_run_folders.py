@@ -211,7 +211,8 @@ def test_two_resumed_runs_compute_each_photograph_once(tiny_model: Path, tmp_pat
     for number in range(12):
         # Bytes after the end of a PNG file make each file different.
         (folder / f"{number}.png").write_bytes(PNGS[number % 3] + bytes([number]))
-    options = ["--resume", "--json", "--no-overlay", "--model", str(tiny_model), "-o", str(out)]
+    options = ["--resume", "--measures", "--json", "--no-overlay", "-o", str(out)]
+    options += ["--model", str(tiny_model)]
     command = [sys.executable, "-m", "edgeseg", "run", str(folder), *options]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     lines: list[dict[str, object]] = []
@@ -221,4 +222,5 @@ def test_two_resumed_runs_compute_each_photograph_once(tiny_model: Path, tmp_pat
         lines += [json.loads(line) for line in stdout.splitlines()]
     assert len(lines) == 24
     assert sum("reused" not in line for line in lines) == 12
-    assert len(list(out.iterdir())) == 12
+    assert len(list(out.glob("*_vessels.png"))) == 12
+    assert len((out / "measures.csv").read_text().splitlines()) == 1 + 12

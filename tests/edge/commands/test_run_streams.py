@@ -172,6 +172,17 @@ def test_run_of_video_writes_and_resumes_frames(
     assert [line["reused"] for line in second] == [True] * 4
 
 
+def test_run_of_video_does_not_overwrite_foreign_overlay(
+    tiny_model: Path, eyes: list[Photo], tmp_path: Path
+) -> None:
+    write_video(tmp_path / "clip.avi", eyes, "MJPG")
+    (tmp_path / "clip_overlay.mp4").write_bytes(b"a video of the user")
+    result = run(tiny_model, tmp_path / "clip.avi", "-o", tmp_path, "--json")
+    assert result.exit_code == 3
+    assert parse_lines(result)[0]["reasons"] == ["not_overwritten"]
+    assert (tmp_path / "clip_overlay.mp4").read_bytes() == b"a video of the user"
+
+
 def test_run_continues_after_file_that_is_not_a_video(
     tiny_model: Path, eyes: list[Photo], tmp_path: Path
 ) -> None:

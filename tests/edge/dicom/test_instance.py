@@ -133,6 +133,11 @@ def test_contradictory_header_is_rejected(
     assert code_of(data) == code
 
 
+def test_subsampled_pixels_with_odd_number_of_columns_are_rejected(make_dicom: Maker) -> None:
+    pixels = np.zeros((4, 5, 3), np.uint8)
+    assert code_of(make_dicom(pixels, "YBR_FULL_422", pixel_data=bytes(40))) == "undecodable"
+
+
 @pytest.mark.parametrize("share", [0.05, 0.5, 0.99])
 @pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.1", RLE, "1.2.840.10008.1.2.4.90", DEFLATED])
 def test_truncated_file_is_rejected(
@@ -149,6 +154,24 @@ def test_deflated_file_larger_than_limit_is_rejected(
 ) -> None:
     monkeypatch.setattr("edgeseg.dicom.instance._MAX_INFLATED_BYTES", 10_000)
     assert code_of(make_dicom(np.zeros_like(photo), syntax=DEFLATED)) == "too_large"
+
+
+@pytest.mark.parametrize("preamble", [True, False])
+def test_uid_of_deflated_files_outside_meta_information_is_ignored(
+    make_dicom: Maker, photo: Photo, preamble: bool
+) -> None:
+    data = make_dicom(photo, preamble=preamble, AvailableTransferSyntaxUID=DEFLATED)
+    assert np.array_equal(DicomFrame(read_instance(data)).decode(), photo)
+
+
+@pytest.mark.parametrize("group_length", [None, 4])
+def test_deflated_file_with_wrong_length_of_meta_information_is_read(
+    make_dicom: Maker, photo: Photo, group_length: int | None
+) -> None:
+    data = make_dicom(photo, syntax=DEFLATED)
+    element = b"" if group_length is None else data[132:140] + group_length.to_bytes(4, "little")
+    data = data[:132] + element + data[144:]
+    assert np.array_equal(DicomFrame(read_instance(data)).decode(), photo)
 
 
 @pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1"])

@@ -16,6 +16,7 @@ from edgeseg.errors import PhotoError
 from edgeseg.imaging.arrays import Mask, Photo
 from edgeseg.imaging.encoder import encode_jpeg
 from edgeseg.imaging.photo import decode_photo
+from edgeseg.run.results.columns import columns
 
 pydicom = pytest.importorskip("pydicom", reason="needs the extra 'dicom'")
 hd = pytest.importorskip("highdicom", reason="needs the extra 'dicom'")
@@ -23,6 +24,7 @@ hd = pytest.importorskip("highdicom", reason="needs the extra 'dicom'")
 from edgeseg.dicom.encoder import encode_dicom  # noqa: E402
 from edgeseg.dicom.frame import DicomFrame  # noqa: E402
 from edgeseg.dicom.instance import read_instance  # noqa: E402
+from edgeseg.dicom.metadata import read_eye, read_spacing  # noqa: E402
 from edgeseg.dicom.overlay_object import build_overlay  # noqa: E402
 from edgeseg.dicom.private_text import is_intact_dicom, read_private_text  # noqa: E402
 from edgeseg.dicom.report import ReportedField, ReportedFigure, build_report  # noqa: E402
@@ -73,8 +75,8 @@ def build_all(source: DicomSource, photo: Photo, mask: Mask) -> dict[str, Any]:
         ReportedFigure("skeleton_density_per_px", "Length per area.", "1/px", 0.00123),
     ]
     return {
-        "seg": build_segmentation(source, mask),
-        "sc": build_overlay(source, encode_jpeg(photo), (200, 200)),
+        "seg": build_segmentation(source, mask, read_spacing(source.frame)),
+        "sc": build_overlay(source, encode_jpeg(photo), (200, 200), read_eye(source.frame)),
         "sr": build_report(source, [ReportedField(1, figures)], "left"),
     }
 
@@ -159,12 +161,27 @@ def test_report_contains_measurements_with_units(
     assert site.value.meaning == "Retina"
 
 
+def test_report_contains_unit_of_each_measurement(make_source: SourceMaker, tmp_path: Path) -> None:
+    lengths = ("px", "px^2", "mm", "mm^2", "um")
+    measured = [one for one in columns() if one.unit.endswith(lengths)]
+    assert {"px", "um", "1/px", "1/mm", "1/px^2", "1/mm^2"} <= {one.unit for one in measured}
+    figures = [ReportedFigure(one.name, one.definition, one.unit, 2.5) for one in measured]
+    report = build_report(make_source(), [ReportedField(1, figures)], None)
+    path = tmp_path / "report.dcm"
+    path.write_bytes(encode_dicom(report, TEXTS))
+    (group,) = hd.sr.srread(path).content.get_image_measurement_groups()
+    units = {one.name.value: one.unit.value for one in group.get_measurements()}
+    assert [name for name, unit in units.items() if unit == "1"] == []
+    assert units["branching_point_density_per_mm2"] == "/mm2"
+    assert units["branching_point_density_per_px2"] == "/{pixels2}"
+
+
 def test_segmentation_of_lossy_photograph_reports_compression(
     make_source: SourceMaker, mask: Mask
 ) -> None:
     source = make_source(LossyImageCompression="01", LossyImageCompressionRatio="12.5")
-    assert build_segmentation(source, mask).LossyImageCompression == "01"
-    assert build_segmentation(make_source(), mask).LossyImageCompression == "00"
+    assert build_segmentation(source, mask, None).LossyImageCompression == "01"
+    assert build_segmentation(make_source(), mask, None).LossyImageCompression == "00"
 
 
 def test_uids_depend_on_input_and_model(

@@ -170,6 +170,62 @@ def test_run_recomputes_dicom_if_patient_was_corrected(
         assert pydicom.dcmread(out / "eye_dicom_sc.dcm").PatientID == patient
 
 
+def test_run_recomputes_dicom_overlay_if_style_was_changed(
+    tiny_model: Path, make_dicom: Maker, eye: SyntheticPhoto, tmp_path: Path
+) -> None:
+    folder, out = write(tmp_path / "in", {"eye.dcm": make_dicom(eye.photo)}), tmp_path / "out"
+    arguments: list[str | Path] = [folder, "-o", out, "--dicom", "--no-overlay", "--resume"]
+    overlays = []
+    for style in ("outline", "fill"):
+        assert "reused" not in records(run(tiny_model, *arguments, "--overlay-style", style))[0]
+        overlays.append(pydicom.dcmread(out / "eye_dicom_sc.dcm"))
+    assert overlays[0].SOPInstanceUID != overlays[1].SOPInstanceUID
+    assert "reused" in records(run(tiny_model, *arguments, "--overlay-style", "fill"))[0]
+
+
+def test_options_replace_eye_and_scale_of_dicom_file_in_all_results(
+    tiny_model: Path, make_dicom: Maker, eye: SyntheticPhoto, tmp_path: Path
+) -> None:
+    header: dict[str, Any] = {"PixelSpacing": [0.03, 0.03], "ImageLaterality": "L"}
+    files = {
+        "black.dcm": make_dicom(np.zeros_like(eye.photo), **header),
+        "eye.dcm": make_dicom(eye.photo, **header),
+    }
+    folder, out = write(tmp_path / "in", files), tmp_path / "out"
+    arguments: list[str | Path] = [folder, "-o", out, "--dicom", "--measures"]
+    results = {}
+    for options in ((), ("--eye", "right", "--um-per-px", "50")):
+        done = records(run(tiny_model, *arguments, *options))
+        assert [one["status"] for one in done] == ["failed", "ok"]
+        report = pydicom.dcmread(out / "eye_dicom_sr.dcm")
+        results[len(options)] = [
+            *((one["eye"], one["eye_source"]) for one in done),
+            done[1]["um_per_px"],
+            pydicom.dcmread(out / "eye_dicom_sc.dcm").ImageLaterality,
+            read_pixel_spacing(out / "eye_dicom_seg.dcm"),
+            {word for word in ("Left", "Right") if word in str(report)},
+        ]
+    left, right = ("left", "dicom"), ("right", "option")
+    assert results[0] == [left, left, 30, "L", [0.03, 0.03], {"Left"}]
+    assert results[4] == [right, right, 50, "R", [0.05, 0.05], {"Right"}]
+
+
+def read_pixel_spacing(path: Path) -> list[float]:
+    groups = pydicom.dcmread(path).SharedFunctionalGroupsSequence
+    return [float(value) for value in groups[0].PixelMeasuresSequence[0].PixelSpacing]
+
+
+def test_resume_recomputes_results_if_source_of_eye_changed(
+    tiny_model: Path, make_dicom: Maker, eye: SyntheticPhoto, tmp_path: Path
+) -> None:
+    folder = write(tmp_path / "in", {"eye.dcm": make_dicom(eye.photo, ImageLaterality="L")})
+    arguments: list[str | Path] = [folder, "-o", tmp_path / "out", "--measures", "--resume"]
+    for options, source in (((), "dicom"), (("--eye", "left"), "option")):
+        (record,) = records(run(tiny_model, *arguments, *options))
+        assert (record["eye"], record["eye_source"]) == ("left", source)
+    assert records(run(tiny_model, *arguments, "--eye", "left"))[0]["reused"]
+
+
 def test_run_dicom_does_not_overwrite_foreign_file(
     tiny_model: Path, make_dicom: Maker, eye: SyntheticPhoto, tmp_path: Path
 ) -> None:

@@ -59,7 +59,14 @@ def test_watched_folder_does_not_wait_for_dicom_without_photograph(
 
 @pytest.mark.parametrize(
     ("name", "stem"),
-    [("1.2.840.7", "1.2.840.7"), ("IM0001", "IM0001"), ("a.dcm", "a"), ("a.dcm.gz", "a")],
+    [
+        ("1.2.840.7", "1.2.840.7"),
+        ("OPb.1.2.840.7", "OPb.1.2.840.7"),
+        ("OP.1.2.840.7.dcm", "OP.1.2.840.7"),
+        ("IM0001", "IM0001"),
+        ("a.dcm", "a"),
+        ("a.dcm.gz", "a"),
+    ],
 )
 def test_stem_keeps_uids(name: str, stem: str) -> None:
     assert photo_stem(Path(name)) == stem

@@ -85,6 +85,18 @@ def test_structure_without_vessels_has_no_thin_sensitivity() -> None:
     assert (one.cldice, one.thin_sensitivity) == (0, None)
 
 
+def draw_spot(centre: tuple[int, int]) -> Mask:
+    """Return a mask with a round spot, which has no skeleton."""
+    return np.asarray(cv2.circle(np.zeros((SIDE, SIDE), np.uint8), centre, 10, 255, -1), np.uint8)
+
+
+@pytest.mark.parametrize("truth", [np.zeros((SIDE, SIDE), np.uint8), draw_spot((400, 400))])
+def test_cldice_of_different_masks_without_skeleton_is_zero(truth: Mask) -> None:
+    scores = compare_structure(draw_spot((100, 100)), truth)
+    assert scores is not None
+    assert scores.cldice == 0
+
+
 def test_structure_of_a_mostly_marked_mask_is_undefined() -> None:
     white = np.full((SIDE, SIDE), 255, np.uint8)
     assert compare_structure(white, draw_lines(5)) is None

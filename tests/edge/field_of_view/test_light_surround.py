@@ -104,6 +104,17 @@ def test_detect_fields_cut_by_frame_line_keeps_box_of_photograph_without_it(
     assert iou(field.mask[inset + 3 : -inset - 3], expected.mask[inset + 3 : -inset - 3]) > 0.98
 
 
+def test_detect_fields_cut_by_frame_line_inside_margin_keeps_box() -> None:
+    photo = draw_photo(900)[60:840].copy()
+    cv2.rectangle(photo, (2, 8), (897, 771), WHITE, 2)
+    (expected,) = detect_fields(photo, CONFIG)
+    (field,) = detect_fields(add_border(photo, 40, 30, 50, 20, WHITE), CONFIG)
+    assert expected.is_cut
+    assert field.is_cut
+    assert np.subtract(field.box, expected.box).tolist() == [50, 40, 0, 0]
+    assert np.array_equal(field.mask[40:-30, 50:-20], expected.mask)
+
+
 @pytest.mark.parametrize("side", ["top", "bottom"])
 def test_detect_fields_next_to_label_bar_agrees_with_photograph_without_it(side: str) -> None:
     photo = draw_photo()

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable
 from typing import TypeAlias
 
+import numpy as np
 import pytest
 
 from edgeseg.errors import PhotoError
@@ -37,7 +38,7 @@ def make_png(width: int, height: int, pixels: bytes, kind: int = 2) -> bytes:
 
 
 def make_tiff(pixels: bytes, **changed: int) -> bytes:
-    """Grey little-endian TIFF file of one strip. `changed`: tags, such as `t258=16`."""
+    """Grey little-endian TIFF file of one strip or tile. `changed`: tags, such as `t258=16`."""
     tags = {
         256: WIDTH,
         257: HEIGHT,
@@ -50,6 +51,8 @@ def make_tiff(pixels: bytes, **changed: int) -> bytes:
         279: len(pixels),
     }
     tags |= {int(name[1:]): value for name, value in changed.items()}
+    if 324 in tags:
+        del tags[273], tags[278], tags[279]
     entries = b"".join(struct.pack("<HHII", number, 4, 1, tags[number]) for number in sorted(tags))
     header = struct.pack("<2sHI", b"II", 42, 8 + len(pixels))
     return header + pixels + struct.pack("<H", len(tags)) + entries + bytes(4)
@@ -68,8 +71,26 @@ def test_decode_photo_tiff_that_opencv_misreads_raises_with_remedy(
         make_tiff(deep, t258=16, t262=0),
         make_tiff(deep, t258=32, t339=3),
         make_tiff(deep, t258=16, t339=2),
+        make_tiff(deep, t277=2, t338=2),
     ):
         assert "as PNG" in decoding_error(unsupported)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_decode_photo_tiled_tiff_with_orientation_is_correct_or_unsupported(
+    orientation: int,
+) -> None:
+    tile = np.random.default_rng(1).integers(0, 256, (48, WIDTH), np.uint8)
+    tags = {"t274": orientation, "t322": WIDTH, "t323": 48, "t324": 8, "t325": tile.size}
+    data = make_tiff(tile.tobytes(), **tags)
+    if orientation in {2, 3, 6, 7}:
+        with pytest.raises(PhotoError) as caught:
+            decode_photo(data)
+        assert caught.value.code == "unsupported_format"
+        return
+    expected = tile[:HEIGHT]
+    expected = {1: expected, 4: expected[::-1], 5: expected.T, 8: expected.T[::-1]}[orientation]
+    np.testing.assert_array_equal(decode_photo(data)[:, :, 0], expected)
 
 
 def test_decode_photo_bigtiff_with_huge_offset_raises(decoding_error: DecodingError) -> None:
@@ -111,6 +132,13 @@ def test_decode_photo_too_many_pixels_raises_without_memory_use(
         tracemalloc.stop()
     with pytest.raises(PhotoError, match="60000 x 60000 pixels") as caught:
         decode_photo(hostile[0])
+    assert caught.value.code == "too_large"
+
+
+def test_decode_photo_side_too_long_for_the_overlay_raises() -> None:
+    assert decode_photo(b"P5 65500 1 255 " + bytes(65_500)).shape == (1, 65_500, 3)
+    with pytest.raises(PhotoError) as caught:
+        decode_photo(b"P5 1 65501 255 " + bytes(65_501))
     assert caught.value.code == "too_large"
 
 

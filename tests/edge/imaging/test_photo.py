@@ -98,6 +98,15 @@ def test_decode_photo_ppm_is_scaled_by_stated_maximum(maximum: int) -> None:
     assert np.abs(difference).max() <= (1 if maximum >= 255 else 2)
 
 
+@pytest.mark.parametrize("maximum", [1, 100, 255, 1000, 65535])
+@pytest.mark.parametrize("magic", ["P2", "P3"])
+def test_decode_photo_plain_text_is_scaled_by_stated_maximum(magic: str, maximum: int) -> None:
+    raw = np.rint(make_image()[:, :, : 1 if magic == "P2" else 3] * (maximum / 255)).astype(int)
+    text = f"{magic} 64 40 {maximum} " + " ".join(map(str, raw.ravel()))
+    decoded = photo.decode_photo(text.encode()).astype(int)
+    assert np.abs(decoded - raw * 255 / maximum).max() <= 1
+
+
 def test_decode_photo_plain_ppm_without_last_line_break_returns_pixels() -> None:
     text = b"P3 2 1 255 " + b" ".join(b"%d" % value for value in (255, 0, 7, 1, 2, 3))
     np.testing.assert_array_equal(photo.decode_photo(text), [[[255, 0, 7], [1, 2, 3]]])
@@ -112,6 +121,38 @@ def test_decode_photo_transparent_pixels_are_black(depth: type[np.generic]) -> N
     decoded = photo.decode_photo(encode(".png", rgba))
     assert not decoded[:10].any()
     np.testing.assert_array_equal(decoded[10:], make_image()[10:])
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(("suffix", "colours"), [(".png", 3), (".png", 1), (".webp", 3)])
+def test_decode_photo_transparent_pixels_are_black_in_rotated_file(
+    suffix: str, colours: int, orientation: int
+) -> None:
+    image = pytest.importorskip("PIL.Image", reason="Pillow writes the orientation")
+    alpha = np.full((40, 64), 255, np.uint8)
+    alpha[:10, :30] = 0
+    file = io.BytesIO()
+    exif = image.Exif()
+    exif[0x112] = orientation
+    stored = np.dstack([make_image()[:, :, :colours], alpha])
+    settings = {"lossless": True, "exact": True} if suffix == ".webp" else {}
+    image.fromarray(stored).save(file, suffix[1:], exif=exif, **settings)
+    visible = np.broadcast_to(stored[:, :, :-1], (40, 64, 3)).copy()
+    visible[alpha == 0] = 0
+    decoded = photo.decode_photo(file.getvalue())
+    np.testing.assert_array_equal(decoded, apply_orientation(visible, orientation))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_decode_photo_grey_png_orientation_is_applied(orientation: int) -> None:
+    image = pytest.importorskip("PIL.Image", reason="Pillow writes the orientation")
+    file = io.BytesIO()
+    exif = image.Exif()
+    exif[0x112] = orientation
+    grey = make_image()[:, :, 1]
+    image.fromarray(grey).save(file, "PNG", exif=exif)
+    expected = apply_orientation(np.dstack([grey] * 3), orientation)
+    np.testing.assert_array_equal(photo.decode_photo(file.getvalue()), expected)
 
 
 def test_decode_photo_alpha_all_zero_is_ignored() -> None:

@@ -86,6 +86,19 @@ def test_estimate_of_small_gzip_file_reads_a_directory_at_the_end(tmp_path: Path
     assert estimate_file(tmp_path / "mask.tif.gz") == estimate_bytes(packed) < MAX_REQUIRED_BYTES
 
 
+def test_estimate_of_gzipped_tiff_is_not_below_the_largest_page(tmp_path: Path) -> None:
+    path = tmp_path / "pages.tif"
+    small, large = np.zeros((100, 100, 3), np.uint8), np.zeros((1500, 2000, 3), np.uint8)
+    for pages, is_known in (((small, large[:900, :900]), True), ((small, large), False)):
+        assert cv2.imwritemulti(str(path), pages, (cv2.IMWRITE_TIFF_COMPRESSION, 1))
+        data = path.read_bytes()
+        packed = gzip.compress(data)
+        (tmp_path / "pages.tif.gz").write_bytes(packed)
+        estimate = estimate_bytes(packed)
+        assert estimate == estimate_file(tmp_path / "pages.tif.gz") >= estimate_bytes(data)
+        assert (estimate < MAX_REQUIRED_BYTES) is is_known
+
+
 def test_estimate_bytes_bmp_with_negative_size_is_not_negative() -> None:
     sizes = struct.pack("<IiiHHI", 40, -30_000, 30_000, 1, 24, 0)
     data = b"BM" + struct.pack("<IHHI", 54, 0, 0, 54) + sizes + bytes(20)

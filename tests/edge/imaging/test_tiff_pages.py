@@ -65,6 +65,29 @@ def test_list_tiff_pages_marked_page_is_skipped(flag: int) -> None:
     np.testing.assert_array_equal(decode_photo(bytes(data)), make_page(64, 50))
 
 
+def decoding_codes(data: bytes) -> list[str]:
+    """Return the error code of each listed page; an empty string for a page that is decoded."""
+    codes = []
+    for offset in list_tiff_pages(data).photographs:
+        try:
+            decode_photo(select_tiff_page(data, offset))
+            codes.append("")
+        except PhotoError as error:
+            codes.append(error.code)
+    return codes
+
+
+def test_list_tiff_pages_damaged_directory_is_a_page_that_cannot_be_decoded() -> None:
+    data = bytearray(encode_pages(*(make_page(64, value) for value in (40, 90, 140))))
+    second = list_tiff_pages(bytes(data)).photographs[1]
+    entry = second + 2
+    while struct.unpack_from("<H", data, entry)[0] != 258:
+        entry += 12
+    data[entry + 11] ^= 0x40  # offset of the numbers of bits
+    assert decoding_codes(bytes(data)) == ["", "undecodable", ""]
+    assert list_tiff_pages(bytes(data)).skipped == 0
+
+
 def test_list_tiff_pages_loop_of_pages_ends() -> None:
     data = bytearray(encode_pages(make_page(64, 200), make_page(64, 50)))
     first, second = list_tiff_pages(bytes(data)).photographs

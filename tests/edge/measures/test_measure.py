@@ -217,6 +217,23 @@ def test_binary_mask_of_any_type_is_accepted(dtype: type, cross: Mask) -> None:
     assert measured.values == measure_vessels(cross, FRAME).values
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+def test_probability_of_any_floating_point_type_is_accepted(dtype: type, cross: Mask) -> None:
+    probability = (cross > 0).astype(np.float32)
+    measured = measure_vessels(cross, FRAME, probability.astype(dtype))
+    assert measured.values == measure_vessels(cross, FRAME, probability).values
+
+
+def test_threshold_without_probability_does_not_change_measurements(cross: Mask) -> None:
+    assert measure_vessels(cross, FRAME, threshold=0.1) == measure_vessels(cross, FRAME)
+
+
+def test_vessel_density_has_six_significant_digits() -> None:
+    mask = np.zeros_like(FRAME)
+    mask[150, 100:107] = 255
+    assert measure_vessels(mask, FRAME).vessel_density == 7.77778e-05
+
+
 @pytest.mark.parametrize(
     ("mask", "fov", "probability", "threshold"),
     [
@@ -226,6 +243,7 @@ def test_binary_mask_of_any_type_is_accepted(dtype: type, cross: Mask) -> None:
         (np.full((300, 300), -1), FRAME, None, None),
         (np.array([["vessel"]]), FRAME, None, None),
         (FRAME, np.zeros_like(FRAME), None, None),
+        (FRAME, np.full((300, 300), np.nan), None, None),
         (FRAME, FRAME, np.full((300, 300), np.nan, np.float32), None),
         (FRAME, FRAME, np.full((300, 299), 0.5, np.float32), None),
         (FRAME, FRAME, None, 1.5),
@@ -234,7 +252,7 @@ def test_binary_mask_of_any_type_is_accepted(dtype: type, cross: Mask) -> None:
 )
 def test_invalid_arrays_are_rejected(
     mask: npt.NDArray[np.generic],
-    fov: Mask,
+    fov: npt.NDArray[np.generic],
     probability: Probability | None,
     threshold: float | None,
 ) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import numpy as np
@@ -58,18 +59,18 @@ def test_serve_returns_mask_of_run(tiny_model: Path, serving: Serving, tmp_path:
 
 @pytest.mark.slow
 def test_serve_on_all_addresses_requires_token(tiny_model: Path, serving: Serving) -> None:
-    token = "0123456789abcdef"
-    arguments = ("--model", str(tiny_model), "--host", "0.0.0.0", "--allow-host", "clinic.example")
+    token = "+/%41&=#0123456789abcdef"
+    arguments = ("--model", str(tiny_model), "--host", "0.0.0.0", "--allow-host", "[FE80:0::1]")
     with serving(*arguments, **{TOKEN_VARIABLE: token}) as server:
         assert server.process.stderr is not None
         assert "warning" in server.process.stderr.readline()
-        assert server.url.startswith("http://clinic.example:")
-        assert server.url.endswith(f"/#token={token}")
-        port = httpx.URL(server.url).port
-        local = f"http://127.0.0.1:{port}/model"
+        address = urlsplit(server.url)
+        assert address.hostname == "fe80::1"
+        assert parse_qs(address.fragment) == {"token": [token]}
+        local = f"http://127.0.0.1:{address.port}/model"
         assert httpx.get(local).status_code == 401
-        authorization = {"Authorization": f"Bearer {token}"}
-        assert httpx.get(local, headers=authorization).status_code == 200
+        headers = {"Host": address.netloc, "Authorization": f"Bearer {token}"}
+        assert httpx.get(local, headers=headers).status_code == 200
 
 
 @pytest.mark.slow
@@ -96,6 +97,10 @@ def test_serve_with_pipe_as_certificate_exits(tiny_model: Path, tmp_path: Path) 
         (["--keyfile", "key.pem"], 2),
         (["--certfile", "missing.pem", "--port", "0"], 2),
         (["--host", "192.0.2.1"], 7),
+        (["--host", "a..b"], 7),
+        (["--host", f"{64 * 'a'}.example"], 7),
+        (["--allow-host", "a.example:8443", "--model", "missing.onnx"], 2),
+        (["--allow-host", "https://a.example", "--model", "missing.onnx"], 2),
         (["--threshold", "nan"], 2),
         (["--save", "/dev/null/folder", "--port", "0"], 7),
         (["--save", "/proc", "--port", "0"], 7),  # a folder in which no file can be created
@@ -109,9 +114,10 @@ def test_serve_with_invalid_option_exits(tiny_model: Path, arguments: list[str],
     assert len(result.stderr.splitlines()) <= 4
 
 
-def test_serve_rejects_short_token() -> None:
-    command = ["serve", "--host", "0.0.0.0"]
-    assert CliRunner().invoke(cli, command, env={TOKEN_VARIABLE: "short"}).exit_code == 2
+@pytest.mark.parametrize("token", ["short", " 0123456789abcdef", "0123456789abcd\u00e9f"])
+def test_serve_rejects_token_that_no_header_can_contain(token: str) -> None:
+    command = ["serve", "--host", "0.0.0.0", "--port", "0", "--model", "missing.onnx"]
+    assert CliRunner().invoke(cli, command, env={TOKEN_VARIABLE: token}).exit_code == 2
 
 
 def test_serve_without_extra_reports_its_name(monkeypatch: pytest.MonkeyPatch) -> None:

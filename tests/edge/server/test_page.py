@@ -41,9 +41,34 @@ import("/static/app.js").then(({ current }) => {
   done([current.photograph.name, current.segmentation.width, current.mask.join("")]);
 });
 """
-MEASURED_THRESHOLD = """
-const done = arguments[arguments.length - 1];
-import("/static/app.js").then(({ current }) => done(current.photograph.records[0].threshold));
+MEASURED = """
+const [key, done] = arguments;
+import("/static/app.js").then(({ current }) => done(current.photograph.records[0][key]));
+"""
+# The first request is sent when `sendHeld` is called.
+HOLD_REQUEST = """
+const send = XMLHttpRequest.prototype.send;
+XMLHttpRequest.prototype.send = function (form) {
+  XMLHttpRequest.prototype.send = send;
+  window.sendHeld = (done) => {
+    this.addEventListener("loadend", () => setTimeout(done, 200));
+    send.call(this, form);
+  };
+};
+"""
+# The first request receives this status and body.
+FAIL_REQUEST = """
+const [status, body] = arguments;
+const send = XMLHttpRequest.prototype.send;
+XMLHttpRequest.prototype.send = function () {
+  XMLHttpRequest.prototype.send = send;
+  Object.defineProperties(this, {
+    status: { value: status },
+    response: { value: new Blob([JSON.stringify(body)]) },
+    getResponseHeader: { value: (name) => (name === "Retry-After" ? "0" : null) },
+  });
+  setTimeout(() => this.onload());
+};
 """
 SLIDE = """
 const [slider, value] = arguments;
@@ -136,6 +161,16 @@ def slide(browser: Any, name: str, value: float) -> None:
     browser.execute_script(SLIDE, browser.find_element("id", name), value)
 
 
+def choose_eye(browser: Any, eye: str) -> None:
+    script = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('change'))"
+    browser.execute_script(script, browser.find_element("id", "eye"), eye)
+
+
+def measured(browser: Any, key: str) -> object:
+    """Return the value of a key in the displayed record."""
+    return browser.execute_async_script(MEASURED, key)
+
+
 def errors(browser: Any) -> list[str]:
     """Return the messages of the console, except messages about failed photographs."""
     messages = [entry["message"] for entry in browser.get_log("browser")]
@@ -177,7 +212,46 @@ def test_page_threshold_slider_equals_threshold_option(
     expected = segmenter.segment(photographs["eye.png"]).mask
     difference = np.count_nonzero(shown != expected)
     assert difference <= 0.005 * max(200, cv2.countNonZero(expected))
-    wait_for(lambda: browser.execute_async_script(MEASURED_THRESHOLD) == threshold)
+    wait_for(lambda: measured(browser, "threshold") == threshold)
+
+
+def test_page_ignores_answer_of_older_measurement(
+    browser: Any, url: str, photographs: dict[str, Path]
+) -> None:
+    open_with(browser, url, photographs["eye.png"])
+    wait_until_done(browser, 1)
+    page_mask(browser, "eye.png")
+    browser.execute_script(HOLD_REQUEST)
+    choose_eye(browser, "left")
+    choose_eye(browser, "right")
+    wait_for(lambda: measured(browser, "eye") == "right")
+    browser.execute_async_script("window.sendHeld(arguments[0])")
+    assert measured(browser, "eye") == "right"
+
+
+def test_page_repeats_measurement_if_server_is_busy(
+    browser: Any, url: str, photographs: dict[str, Path]
+) -> None:
+    open_with(browser, url, photographs["eye.png"])
+    wait_until_done(browser, 1)
+    page_mask(browser, "eye.png")
+    browser.execute_script(FAIL_REQUEST, 503, {"detail": "busy"})
+    slide(browser, "threshold", 0.4)
+    wait_for(lambda: measured(browser, "threshold") == 0.4)
+
+
+def test_page_replaces_measures_by_error_until_next_measurement(
+    browser: Any, url: str, photographs: dict[str, Path]
+) -> None:
+    open_with(browser, url, photographs["eye.png"])
+    wait_until_done(browser, 1)
+    page_mask(browser, "eye.png")
+    browser.execute_script(FAIL_REQUEST, 500, {"detail": "out of order"})
+    choose_eye(browser, "left")
+    wait_for(lambda: browser.find_element("id", "measures").text == "out of order")
+    choose_eye(browser, "right")
+    wait_for(lambda: measured(browser, "eye") == "right")
+    assert not browser.find_elements("css selector", "#measures .error")
 
 
 def test_page_download_uses_threshold_of_slider(
@@ -254,6 +328,11 @@ def test_page_reports_offline_server_and_continues(
         wait_until_done(browser, 1)
         assert entries(browser) == {"eye.png": "done"}
         assert not browser.find_element("id", "offline").is_displayed()
+        page_mask(browser, "eye.png")
+    slide(browser, "threshold", 0.4)
+    wait_for(lambda: browser.find_elements("css selector", "#measures .error"))
+    with serving("--model", str(tiny_model), "--port", port):
+        wait_for(lambda: measured(browser, "threshold") == 0.4)
 
 
 def test_page_asks_for_token(
@@ -263,11 +342,14 @@ def test_page_asks_for_token(
     serving: Callable[..., AbstractContextManager[Any]],
 ) -> None:
     arguments = ("--model", str(tiny_model), "--host", "0.0.0.0")
-    with serving(*arguments, EDGESEG_TOKEN="0123456789abcdef") as server:
+    token = "+/%41&=#0123456789abcdef"
+    with serving(*arguments, EDGESEG_TOKEN=token) as server:
+        open_with(browser, server.url)  # with the token
+        browser.execute_script("sessionStorage.clear()")
         browser.get(server.url.split("#")[0])
         dialog = browser.find_element("id", "token-dialog")
         wait_for(dialog.is_displayed)
-        browser.find_element("id", "token").send_keys("0123456789abcdef", webdriver.Keys.ENTER)
+        browser.find_element("id", "token").send_keys(token, webdriver.Keys.ENTER)
         wait_for(lambda: "Model" in browser.find_element("id", "model").text)
         browser.find_element("id", "files").send_keys(str(photographs["eye.png"]))
         wait_until_done(browser, 1)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from edgeseg.errors import SystemSetupError
-from edgeseg.system.files import make_folder, open_atomically, write_atomically
+from edgeseg.system.files import create_exclusively, make_folder, open_atomically, write_atomically
 
 
 @pytest.mark.parametrize("data", [b"", b"bytes", bytearray(b"array"), memoryview(b"a view")[2:]])
@@ -73,6 +73,30 @@ def test_write_atomically_interrupted_leaves_no_temporary_file(
     with pytest.raises(KeyboardInterrupt):
         write_atomically(tmp_path / "a", b"x")
     assert file_names(tmp_path) == []
+
+
+def test_create_exclusively_without_hard_links_leaves_no_partial_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = 0
+
+    def fail_link(*arguments: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    def fail_second(descriptor: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 2:  # the first call flushes the temporary file
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "link", fail_link)
+    monkeypatch.setattr(os, "fsync", fail_second)
+    with pytest.raises(SystemSetupError):
+        create_exclusively(tmp_path / "job.json", b"{}")
+    assert file_names(tmp_path) == []
+    assert create_exclusively(tmp_path / "job.json", b"{}")
+    assert not create_exclusively(tmp_path / "job.json", b"other")
+    assert (tmp_path / "job.json").read_bytes() == b"{}"
 
 
 def test_write_atomically_full_disk_raises_with_remedy() -> None:

@@ -113,8 +113,22 @@ def test_channels_last_of_dcr_mode_gives_same_results() -> None:
         TwoReaders(),
         ShuffledOutput(nn.Conv2d(3, 4, 2, 2), nn.ReLU(), side=2),
         ShuffledOutput(nn.Sigmoid(), nn.PixelUnshuffle(4), nn.Conv2d(48, 16, 1), nn.ReLU()),
+        ShuffledOutput(nn.Conv2d(3, 8, 2, 2), nn.ReLU(), nn.Conv2d(8, 4, 1, groups=4), side=2),
+        ShuffledOutput(
+            nn.PixelUnshuffle(2),
+            nn.Conv2d(12, 12, 1, groups=3),
+            nn.Conv2d(12, 4, 1),
+            nn.ReLU(),
+            side=2,
+        ),
     ],
-    ids=["two readers", "not after a convolution", "not of the photograph"],
+    ids=[
+        "two readers",
+        "not after a convolution",
+        "not of the photograph",
+        "grouped convolution before shuffle",
+        "grouped convolution after unshuffle",
+    ],
 )
 def test_channels_last_leaves_other_graphs_unchanged(network: nn.Module) -> None:
     model = trace(network)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import TypeVar
 
 import numpy as np
 import onnx
@@ -13,6 +14,8 @@ from onnx import numpy_helper
 from torch import nn
 
 from edgeseg_export.onnx_graph.fold_batchnorm import fold_batch_norms
+
+NormT = TypeVar("NormT", nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 def export_to_onnx(network: nn.Module, photo: torch.Tensor) -> onnx.ModelProto:
@@ -28,7 +31,7 @@ def export_to_onnx(network: nn.Module, photo: torch.Tensor) -> onnx.ModelProto:
     return onnx.load_from_string(buffer.getvalue())
 
 
-def randomize(norm: nn.BatchNorm2d) -> nn.BatchNorm2d:
+def randomize(norm: NormT) -> NormT:
     for values in (norm.weight.data, norm.bias.data, norm.running_mean):
         assert values is not None
         values.normal_(1, 0.3)
@@ -84,3 +87,25 @@ def test_fold_keeps_node_if_another_node_reads_convolution() -> None:
     model = fold_batch_norms(export_to_onnx(TwoReaders(), torch.randn(1, 3, 4, 4)))
     operators = sorted(node.op_type for node in model.graph.node)
     assert operators == ["Add", "BatchNormalization", "Conv"]
+
+
+@pytest.mark.parametrize(
+    ("network", "shape"),
+    [
+        (nn.Sequential(nn.Conv1d(3, 4, 3), randomize(nn.BatchNorm1d(4))), (1, 3, 12)),
+        (nn.Sequential(nn.Conv3d(3, 4, 3), randomize(nn.BatchNorm3d(4))), (1, 3, 6, 5, 4)),
+    ],
+    ids=["1d", "3d"],
+)
+def test_fold_of_other_dimensions_gives_same_results(
+    network: nn.Module, shape: tuple[int, ...]
+) -> None:
+    photo = torch.randn(*shape)
+    model = fold_batch_norms(export_to_onnx(network, photo))
+    assert [node.op_type for node in model.graph.node] == ["Conv"]
+    onnx.checker.check_model(model, full_check=True)
+    data = model.SerializeToString()
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    (actual,) = session.run(None, {"x": photo.numpy()})
+    with torch.inference_mode():
+        assert np.allclose(actual, network(photo).numpy(), atol=1e-5)

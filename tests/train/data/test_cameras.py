@@ -25,7 +25,7 @@ def make_random(seed: int = 0) -> RandomSource:
 
 @pytest.mark.parametrize("transform", [transform for transform, _ in cameras.CAMERA])
 def test_camera_transform_keeps_shape_and_range(transform: ColourTransform) -> None:
-    photo = torch.rand((4, 3, 61, 90), generator=torch.Generator().manual_seed(1))
+    photo = torch.rand((4, 3, 1001, 90), generator=torch.Generator().manual_seed(1))
     result = transform(photo, make_random())
     assert result.shape == photo.shape
     assert result.dtype == torch.float32
@@ -48,8 +48,38 @@ def test_haze_reduces_the_contrast() -> None:
 
 def test_exposure_changes_the_mean_by_its_gain() -> None:
     means = cameras.exposure(GREY, make_random()).mean(dim=(1, 2, 3))
-    assert means.min() >= 0.14
+    assert means.min() >= 0.5 * 0.12 - 0.01
     assert means.max() - means.min() > 0.2
+
+
+@pytest.mark.parametrize("height", [200, 2000])
+def test_exposure_noise_of_neighbouring_pixels_is_correlated(height: int) -> None:
+    noise = cameras.exposure(torch.full((12, 3, height, 60), 0.45), make_random()) - 0.45
+    noise = noise - noise.mean(dim=(2, 3), keepdim=True)
+    product = (noise[..., 1:] * noise[..., :-1]).mean(dim=(1, 2, 3))
+    correlation = product / noise.square().mean(dim=(1, 2, 3))
+    assert correlation.min() >= -0.1
+    assert correlation.max() > 0.7
+    assert (noise.std(dim=(1, 2, 3)) <= 5 / 255 + 1e-3).all()
+
+
+@pytest.mark.parametrize("height", [2000, 3000])
+def test_defocus_blur_is_relative_to_the_height(height: int) -> None:
+    """The variance over the columns of a blurred line is the square of the sigma."""
+    photo = torch.zeros((8, 3, height, 121))
+    photo[..., 60] = 1
+    profile = cameras.defocus(photo, make_random())[:, 0, height // 2]
+    variance = (profile * (torch.arange(121) - 60.0) ** 2).sum(dim=1)
+    sigmas = variance.sqrt() / height
+    expected = make_random().log_uniform(1 / 2000, 1 / 300, 8)
+    assert torch.allclose(sigmas, expected, rtol=0.02)
+
+
+def test_camera_transform_accepts_a_sigma_of_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RandomSource, "uniform", lambda self, low, high, *shape: torch.zeros(shape))
+    monkeypatch.setattr(RandomSource, "log_uniform", RandomSource.uniform)
+    assert torch.equal(cameras.defocus(GREY, make_random()), GREY)
+    assert cameras.exposure(GREY, make_random()).isfinite().all()
 
 
 def test_colour_cast_mixes_channels() -> None:

@@ -11,7 +11,7 @@ from edgeseg.errors import SystemSetupError
 from edgeseg.imaging.encoder import encode_png
 from edgeseg.preprocessing.config import preprocessing_preset
 from edgeseg.synthetic import generate_photo
-from edgeseg_train.checkpoint import merge_training_data
+from edgeseg_train.checkpoint import TrainingData, merge_training_data
 from edgeseg_train.data.photo_store import load_examples
 from edgeseg_train.data.soft_labels import open_soft_labels
 
@@ -51,3 +51,15 @@ def test_soft_label_of_another_size_is_rejected(tmp_path: Path) -> None:
 def test_soft_labels_without_images_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(SystemSetupError, match="images"):
         open_soft_labels(tmp_path)
+
+
+def test_soft_labels_of_several_folders_are_counted_once_each(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_label(tmp_path / name, SYNTHETIC.truth)
+    folders = [open_soft_labels(tmp_path / name) for name in ("a", "b", "b")]
+    (data,) = merge_training_data((), folders)
+    assert data.photographs == 2
+    for before, expected in ((1, 2), (5, 5)):
+        earlier = TrainingData("soft labels", before, "any")
+        (data,) = merge_training_data([earlier], folders)
+        assert data.photographs == expected

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 
+from edgeseg.datasets import open_data
 from edgeseg.imaging.encoder import encode_png
 from edgeseg.preprocessing.config import preprocessing_preset
 from edgeseg.synthetic import generate_photo
@@ -33,8 +34,10 @@ from edgeseg_train.data.photo_store import Example, PhotoStore
 from edgeseg_train.network.resunet import architecture_by_name
 from edgeseg_train.tensor_file import read_tensors
 from edgeseg_train.training.compute import ComputeMode
+from edgeseg_train.training.losses import LossWeights
 from edgeseg_train.training.state import load_state
 from edgeseg_train.training.trainer import Trainer
+from edgeseg_train.validation import cache_pairs
 
 
 @pytest.fixture(scope="module")
@@ -268,6 +271,15 @@ def test_resume_restores_start_weights(tmp_path: Path, crops: CropSampler) -> No
     assert second.start_weights is not None
     for name, weight in start.weights.items():
         assert torch.equal(second.start_weights[name], weight)
+
+
+def test_validation_loss_uses_the_loss_weights(tmp_path: Path, crops: CropSampler) -> None:
+    config = make_config(WorkingSize("default", 64))
+    config = replace(config, epochs=1, minutes=None, loss=LossWeights(0, 0, 0))
+    pairs = cache_pairs([open_data("synthetic:1", "test")], config.preprocessing, 64)
+    trainer = Trainer(config, tmp_path, (), crops, pairs, torch.device("cpu"), ComputeMode())
+    trainer.run(lambda entry, progress: None, lambda: False)
+    assert [entry.validation_loss for entry in trainer.log] == [0]
 
 
 @pytest.mark.parametrize("frozen", [True, False])

@@ -7,13 +7,14 @@ float32, RGB, from 0 to 1.
 
 import math
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from edgeseg.imaging.arrays import Photo
-from edgeseg_train.data.transforms import ColourTransform, RandomSource, gaussian_blur
+from edgeseg_train.data.transforms import ColourTransform, RandomSource
 
 # Quantization table of JPEG luminance at quality 50 (ITU-T T.81, table K.1).
 _JPEG_TABLE = (
@@ -48,11 +49,23 @@ def haze(photo: Tensor, random: RandomSource) -> Tensor:
     return torch.lerp(photo, veil.expand_as(photo), share)
 
 
+def defocus(photo: Tensor, random: RandomSource) -> Tensor:
+    """Blur with a sigma of 1/2000 to 1/300 of the photograph's height."""
+    return _blur(photo, photo.shape[2] * random.log_uniform(1 / 2000, 1 / 300, len(photo)))
+
+
 def exposure(photo: Tensor, random: RandomSource) -> Tensor:
-    """Multiply the photograph by 0.3 to 2, add noise of up to 5 grey levels, and clip."""
+    """Multiply the photograph by 0.12 to 2, add noise of up to 5 grey levels, and clip.
+
+    The noise is blurred with a sigma of 0 to 1.5 pixels, as by demosaicing. For photographs with
+    more than 1000 rows, the sigma grows with the height.
+    """
     count = len(photo)
-    gain = random.log_uniform(0.3, 2, count, 1, 1, 1)
-    noise = random.normal(1, *photo.shape) * random.uniform(0, 5 / 255, count, 1, 1, 1)
+    gain = random.log_uniform(0.12, 2, count, 1, 1, 1)
+    sigmas = random.uniform(0, 1.5, count) * max(1, photo.shape[2] / 1000)
+    noise = _blur(random.normal(1, *photo.shape), sigmas)
+    deviation = random.uniform(0, 5 / 255, count, 1, 1, 1)
+    noise = noise / noise.std(dim=(1, 2, 3), keepdim=True) * deviation
     return (photo * gain + noise).clamp(0, 1)
 
 
@@ -89,7 +102,7 @@ def jpeg(photo: Tensor, random: RandomSource) -> Tensor:
 
 # Transforms in the order of application, with their probabilities.
 CAMERA: tuple[tuple[ColourTransform, float], ...] = (
-    (gaussian_blur, 0.3),
+    (defocus, 0.3),
     (colour_cast, 0.4),
     (vignette, 0.4),
     (haze, 0.3),
@@ -108,6 +121,21 @@ def simulate_camera(photo: Photo, rng: np.random.Generator) -> Photo:
             pixels = transform(pixels, random)
     simulated: Photo = (pixels[0] * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
     return simulated
+
+
+def _blur(photo: Tensor, sigmas: Tensor) -> Tensor:
+    """Apply a Gaussian filter to each photograph.
+
+    Args:
+        photo: photographs.
+        sigmas: (N,) in pixels.
+    """
+    blurred = []
+    for pixels, sigma in zip(photo.movedim(1, -1).cpu().numpy(), sigmas.tolist(), strict=True):
+        # OpenCV rejects a sigma of 0. A sigma of 0.01 does not change the photograph.
+        filtered = cv2.GaussianBlur(pixels, (0, 0), max(sigma, 0.01))
+        blurred.append(torch.from_numpy(filtered))
+    return torch.stack(blurred).movedim(-1, 1).to(photo.device)
 
 
 def _cosine_matrix(device: torch.device) -> Tensor:

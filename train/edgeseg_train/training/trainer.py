@@ -199,7 +199,11 @@ class Trainer:
     def _validate(self) -> ValidationScores:
         started = time.monotonic()
         scores = validate_network(
-            self.averaged, self.validation_pairs, self.config.preprocessing, self.device
+            self.averaged,
+            self.validation_pairs,
+            self.config.preprocessing,
+            self.device,
+            self.config.loss,
         )
         self.schedule.validation_seconds = time.monotonic() - started
         if scores.dice > self.best_dice:

@@ -105,4 +105,4 @@ def _write_bundle(folder: Path, files: list[BundleFile], target: Target) -> None
         make_folder((folder / name).parent)
         write_atomically(folder / name, content)
         print_line(f"{folder / name}  {len(content) / 1e6:.2f} MB")
-    print_line(f"on the device, run: sh {folder.name}/install.sh")
+    print_line(f"on the device, run: sh {folder.resolve().name}/install.sh")

@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from edgeseg.errors import SystemSetupError, UsageError
 from edgeseg.imaging.file_signatures import IMAGE_FORMATS
+from edgeseg.run.inputs.file_kind import is_result
 from edgeseg.run.inputs.folder import FolderScanner
 from edgeseg.run.inputs.input import STDIN_NAME, Input, is_video_name, path_text
 from edgeseg.run.inputs.mask_files import is_mask
-from edgeseg.run.inputs.names import PlacedFile, distinct_stems, is_result_name
+from edgeseg.run.inputs.names import PlacedFile, distinct_stems
 from edgeseg.run.inputs.skipped import SkippedFiles
 
 
@@ -58,7 +59,8 @@ def collect_inputs(
     if not files:
         name = arguments[0] if arguments else "INPUT"
         raise UsageError(
-            f"{name}: has the name of a result of edgeseg. Rename the file to segment it."
+            f"{name}: a result of edgeseg, or a file with the name of a result. Specify a "
+            "photograph, or rename the file."
         )
     inputs: list[Input] = []
     for file, stem in zip(files, distinct_stems(files), strict=True):
@@ -121,7 +123,7 @@ class _Collector:
         return True
 
     def _add_named(self, path: Path) -> None:
-        if is_result_name(path):
+        if is_result(path):
             self.skipped.add(path, "result")
         elif self._add(PlacedFile(path)):
             self._named.append(path)

@@ -2,11 +2,11 @@
 
 import re
 import struct
-import zlib
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from edgeseg.imaging.file_signatures import is_dicom, recognize_file
+from edgeseg.imaging.file_signatures import SIGNATURE_BYTES, is_dicom, recognize_file
+from edgeseg.imaging.gzip_files import unpack_beginning
 from edgeseg.imaging.photo import is_photograph
 from edgeseg.run.inputs.input import is_video_name
 from edgeseg.run.inputs.mask_files import is_mask
@@ -15,8 +15,6 @@ from edgeseg.system.regular_files import open_regular_file
 
 FileKind: TypeAlias = Literal["photograph", "mask", "video", "result", "other"]
 
-_BEGINNING_BYTES = 4096
-_GZIP, _GZIP_WINDOW = b"\x1f\x8b", 31
 _RESULT_TEXT = b"tEXtedgeseg:"
 # Manufacturer in a DICOM result. A PACS does not change this value.
 _RESULT_DICOM = re.compile(rb"\x08\0\x70\0(?:LO..|....)edgeseg", re.DOTALL)
@@ -45,29 +43,35 @@ def classify_file(path: Path) -> FileKind:
     Images of an unsupported format are photographs. The same is true for damaged, empty or
     unreadable files with the suffix of a photograph. Therefore these files are reported as failed.
     """
-    if is_result_name(path):
+    if is_result(path):
         return "result"
     try:
-        with open_regular_file(path) as file:
-            beginning = file.read(_BEGINNING_BYTES)
+        beginning = _read_beginning(path)
     except OSError:
         return "photograph" if is_photograph(path) else "other"
-    if _RESULT_TEXT in beginning or (is_dicom(beginning) and _RESULT_DICOM.search(beginning)):
-        return "result"
     if is_video_name(path) or recognize_file(beginning).kind == "video":
         return "video"
-    if _is_image(_unpack(beginning)):
+    if _is_image(unpack_beginning(beginning)):
         return "mask" if is_mask(path) else "photograph"
     return "photograph" if is_photograph(path) else "other"
 
 
-def _unpack(beginning: bytes) -> bytes:
-    if not beginning.startswith(_GZIP):
-        return beginning
+def is_result(path: Path) -> bool:
+    """Return whether a file is a result of edgeseg, from its name and content."""
+    if is_result_name(path):
+        return True
     try:
-        return zlib.decompressobj(_GZIP_WINDOW).decompress(beginning, _BEGINNING_BYTES)
-    except zlib.error:
-        return beginning
+        beginning = _read_beginning(path)
+    except OSError:
+        return False
+    return _RESULT_TEXT in beginning or (
+        is_dicom(beginning) and _RESULT_DICOM.search(beginning) is not None
+    )
+
+
+def _read_beginning(path: Path) -> bytes:
+    with open_regular_file(path) as file:
+        return file.read(SIGNATURE_BYTES)
 
 
 def _is_image(beginning: bytes) -> bool:

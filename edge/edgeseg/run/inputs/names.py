@@ -11,7 +11,7 @@ normalization get a number.
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -86,6 +86,20 @@ def output_file(stem: str, folder: Path, part: Part, overlay_format: OverlayForm
 def is_result_name(path: Path) -> bool:
     """Return whether a file has the name of a result of edgeseg."""
     return path.name.casefold().endswith(_RESULT_ENDINGS)
+
+
+def numbered_stem(stem: str, taken: Collection[str]) -> str:
+    """Append a number to the stem of a page or a frame if an input has the same stem.
+
+    Args:
+        stem: prefix of result names.
+        taken: name keys of the stems of inputs (`name_key`).
+    """
+    numbered, number = stem, 1
+    while name_key(numbered) in taken:
+        number += 1
+        numbered = f"{stem}_{number}"
+    return numbered
 
 
 def distinct_stems(files: Sequence[PlacedFile]) -> list[str]:

@@ -115,7 +115,7 @@ def _stored_thumbnails(record: ResultRecord) -> tuple[tuple[str, str], ...]:
     for label, file in files.items():
         try:
             thumbnails.append((label, encode_thumbnail(read_photo(file), _THUMBNAIL_SIDE)))
-        except PhotoError:  # for example, a DICOM file
+        except PhotoError:
             continue
     return tuple(thumbnails)
 

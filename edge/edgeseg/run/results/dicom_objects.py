@@ -56,7 +56,7 @@ def encode_dicom_results(
 
     Args:
         parts: results to write.
-        frame: frame of a DICOM file.
+        frame: frame of a DICOM file, with its eye and the size of a pixel.
         segmentation: vessels of the photograph.
         records: records of the fields of view.
         provenance: digests of the photograph, the model and the options.
@@ -82,7 +82,7 @@ def encode_dicom_results(
     texts = provenance.texts()
     try:
         return {
-            part: _encode_part(part, source, segmentation, records, texts, options)
+            part: _encode_part(part, source, frame, segmentation, records, texts, options)
             for part in dicom_parts
         }
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -97,6 +97,7 @@ def encode_dicom_results(
 def _encode_part(
     part: Part,
     source: DicomSource,
+    frame: Frame,
     segmentation: Segmentation,
     records: Sequence[ResultRecord],
     texts: Mapping[str, str],
@@ -108,13 +109,12 @@ def _encode_part(
     from edgeseg.dicom.segmentation_object import build_segmentation  # noqa: PLC0415
 
     if part == "dicom_seg":
-        return encode_dicom(build_segmentation(source, segmentation.mask), texts)
+        return encode_dicom(build_segmentation(source, segmentation.mask, frame.spacing), texts)
     if part == "dicom_sc":
         with run_overlay_in_place(segmentation, options) as overlay:
             jpeg, (height, width) = encode_jpeg(overlay), overlay.shape[:2]
-        return encode_dicom(build_overlay(source, jpeg, (height, width)), texts)
-    eye = None if records[0].eye is UNSET else records[0].eye
-    return encode_dicom(build_report(source, _reported_fields(records), eye), texts)
+        return encode_dicom(build_overlay(source, jpeg, (height, width), frame.eye), texts)
+    return encode_dicom(build_report(source, _reported_fields(records), frame.eye), texts)
 
 
 def _reported_fields(records: Sequence[ResultRecord]) -> list[ReportedField]:

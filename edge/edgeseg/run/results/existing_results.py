@@ -49,7 +49,7 @@ class ExistingResults:
                 "threshold": self._segmenter.threshold,
                 "runtime": self._segmenter.runtime_name,
                 "version": __version__,
-                **self._options.for_frame(frame).hashed_values(),
+                **self._options.hashed_values(frame),
                 **self._options.overlay_look,
             }
         )

@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,31 +16,34 @@ from edgeseg.run.results.columns import columns, flatten_record
 from edgeseg.run.results.record import IDENTIFIERS, ResultRecord
 from edgeseg.run.results.stored_rows import (
     ImageIndex,
-    ImageKey,
+    Replacements,
     Row,
-    StoredTable,
-    image_key,
+    parse_rows,
     read_table,
 )
 from edgeseg.system.csv_cells import protect_cell
-from edgeseg.system.files import write_atomically, write_errors_named
 from edgeseg.system.regular_files import open_regular_file
+from edgeseg.system.shared_file import SharedFile
 
 FILE_NAME = "measures.csv"
 
 _OMITTED = ("time", "timings_ms", "dropped", "repeats", "reused")
 _FIRST_COLUMNS = "source,frame,"
+# The table is rewritten when this share of its images has new rows. If it were rewritten for each
+# image, the time of a run would be quadratic.
+_MAX_REPLACED_SHARE = 0.05
 
 
 class MeasuresTable:
     """Table of the measurements of all runs with one output folder.
 
-    Each row is written as soon as its record is complete. Therefore the table of a stream is up to
-    date, and the rows of an interrupted run are complete. Rows of earlier runs are kept. If a
+    New rows are written as soon as their record is complete. Therefore the table of a stream is up
+    to date, and the rows of an interrupted run are complete. Rows of earlier runs are kept. If an
     image is processed again, the new rows replace the earlier rows of the image at the same
-    position. Columns in micrometres are included if the size of a pixel is known. Anatomical names
-    of the quadrants are included if the eye is known. An option, a photograph (such as a DICOM
-    file) or an earlier run can provide them.
+    position; `flush` writes such rows. Several processes may use the same table. Columns in
+    micrometres are included if the size of a pixel is known. Anatomical names of the quadrants are
+    included if the eye is known. An option, a photograph (such as a DICOM file) or an earlier run
+    can provide them.
 
     Args:
         folder: output folder; paths in the table are relative to it.
@@ -59,17 +63,19 @@ class MeasuresTable:
     ) -> None:
         self.file = folder / FILE_NAME
         self._folder = folder
+        self._micrometres = micrometres
+        self._anatomical = anatomical
         self._identifiers = identifiers
+        self._names: list[str] = []
+        self._index = ImageIndex()
+        self._replacements = Replacements()
+        self._shared = SharedFile(self.file)
         _reject_foreign_table(self.file)
-        stored = self._read()
-        self._micrometres = micrometres or any(_is_metric(name) for name in stored.names)
-        self._anatomical = anatomical or any(_is_anatomical(name) for name in stored.names)
-        self._names = column_names(self._micrometres, self._anatomical, identifiers)
-        self._index_rows(stored.rows)
-        self._write(stored.rows)
+        with self._locked():
+            pass
 
     def add(self, records: Sequence[ResultRecord], is_stream: bool = False) -> None:
-        """Write the rows of one image.
+        """Write the rows of one image. If it replaces rows, `flush` may be required.
 
         Args:
             records: records of the image.
@@ -80,18 +86,20 @@ class MeasuresTable:
             SystemSetupError: The file cannot be written.
         """
         self._add_columns(records)
-        rows = [self._row(record) for record in records]
-        lines = [self._line(row) for row in rows]
-        earlier = self._index.pop_image(rows)
-        if not is_stream:
-            for row, line in zip(rows, lines, strict=True):
-                self._index.add(row, line)
-        text = "".join(lines)
-        if not earlier:
-            with write_errors_named(str(self.file)), self.file.open("a", encoding="utf-8") as file:
-                file.write(text)
-        elif list(earlier.values()) != [text]:
-            self._replace(earlier, rows)
+        with self._locked():
+            rows = [self._row(record) for record in records]
+            lines = [self._line(row) for row in rows]
+            earlier = self._index.pop_image(rows)
+            if not is_stream:
+                for row, line in zip(rows, lines, strict=True):
+                    self._index.add(row, line)
+            text = "".join(lines)
+            if not earlier:
+                self._shared.append(text)
+            elif list(earlier.values()) != [text]:
+                self._replacements.add(earlier, rows)
+                if len(self._replacements) >= _MAX_REPLACED_SHARE * len(self._index):
+                    self._rewrite()
 
     def remove_source(self, source: str) -> None:
         """Remove the rows of all frames of a source.
@@ -99,30 +107,47 @@ class MeasuresTable:
         Raises:
             SystemSetupError: The file cannot be written.
         """
-        earlier = self._index.pop_source(str(protect_cell(source)))
-        if earlier:
-            self._replace(earlier, ())
+        with self._locked():
+            earlier = self._index.pop_source(str(protect_cell(source)))
+            if earlier:
+                self._replacements.add(earlier, ())
+                self._rewrite()
 
-    def _read(self) -> StoredTable:
-        return read_table(self.file, column_names(True, True, True))
+    def flush(self) -> None:
+        """Write the rows that replace earlier rows.
 
-    def _write(self, rows: Iterable[Row]) -> None:
-        lines = [csv_line(self._names), *(self._line(row) for row in rows)]
-        write_atomically(self.file, "".join(lines).encode(), follow_links=False)
+        Raises:
+            SystemSetupError: The file cannot be written.
+        """
+        if self._replacements:
+            with self._locked():
+                self._rewrite()
 
-    def _index_rows(self, rows: Iterable[Row]) -> None:
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Lock the table and index the rows of other processes."""
+        with self._shared.locked() as added:
+            if added is None:
+                self._rewrite()
+            else:
+                for row in parse_rows(added.decode(), self._names):
+                    self._index.add(row, self._line(row))
+            yield
+
+    def _rewrite(self) -> None:
+        """Read the table again, and write it with all columns and replacements."""
+        stored = read_table(self.file, column_names(True, True, True))
+        self._micrometres |= any(_is_metric(name) for name in stored.names)
+        self._anatomical |= any(_is_anatomical(name) for name in stored.names)
+        self._names = column_names(self._micrometres, self._anatomical, self._identifiers)
         self._index = ImageIndex()
-        for row in rows:
-            self._index.add(row, self._line(row))
-
-    def _replace(self, keys: Collection[ImageKey], rows: Sequence[Row]) -> None:
-        """Write the table again and replace the rows of some images with new rows."""
-        stored = self._read().rows
-        kept = [row for row in stored if image_key(row) not in keys]
-        start = 0
-        while start < len(stored) and image_key(stored[start]) not in keys:
-            start += 1
-        self._write([*kept[:start], *rows, *kept[start:]])
+        lines = [csv_line(self._names)]
+        for row in self._replacements.apply(stored.rows):
+            line = self._line(row)
+            self._index.add(row, line)
+            lines.append(line)
+        self._shared.replace("".join(lines))
+        self._replacements = Replacements()
 
     def _add_columns(self, records: Sequence[ResultRecord]) -> None:
         """Add columns that are required for the first time. Earlier rows have empty cells."""
@@ -131,10 +156,8 @@ class MeasuresTable:
         if (micrometres, anatomical) == (self._micrometres, self._anatomical):
             return
         self._micrometres, self._anatomical = micrometres, anatomical
-        self._names = column_names(micrometres, anatomical, self._identifiers)
-        rows = self._read().rows
-        self._index_rows(rows)
-        self._write(rows)
+        with self._shared.locked():
+            self._rewrite()
 
     def _row(self, record: ResultRecord) -> Row:
         values = flatten_record(record)
@@ -199,24 +222,28 @@ def encode_table(
     return "".join(lines)
 
 
-def is_foreign_table(file: Path) -> bool:
+def is_foreign_table(file: Path, first_columns: str = _FIRST_COLUMNS) -> bool:
     """Return whether a path exists and is not a table of edgeseg.
+
+    Args:
+        file: path to check.
+        first_columns: beginning of the first line of the table.
 
     Raises:
         UsageError: The file cannot be read.
     """
     try:
         if not file.exists():
-            return False
+            return file.is_symlink()
         if not file.is_file():
             return True
         with open_regular_file(file) as stream:
-            start = stream.read(len(_FIRST_COLUMNS))
+            start = stream.read(len(first_columns))
     except OSError as error:
         raise UsageError(
             f"{file}: cannot be read ({error.strerror}). Choose another folder."
         ) from error
-    return bool(start) and start != _FIRST_COLUMNS.encode()
+    return bool(start) and start != first_columns.encode()
 
 
 def _reject_foreign_table(file: Path) -> None:

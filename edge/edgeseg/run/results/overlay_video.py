@@ -11,12 +11,16 @@ from typing import BinaryIO
 import cv2
 import numpy as np
 
-from edgeseg.errors import SystemSetupError
+from edgeseg.errors import PhotoError, SystemSetupError
 from edgeseg.imaging.arrays import Photo
 from edgeseg.imaging.codec_warnings import silence_opencv
 from edgeseg.system.files import commit, temporary_beside, write_errors_named
+from edgeseg.system.regular_files import open_regular_file
 
 _CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
+# Empty boxes at the end of the file, which players ignore. They mark the video as a result.
+_MARKS = {".mp4": b"\0\0\0\x15freeedgeseg:video", ".avi": b"JUNK\x0e\0\0\0edgeseg:video\0"}
+_MAX_MARK_BYTES = 32
 _MAX_SIDE = 4096  # pixels
 _MAX_PAUSE_S = 10.0  # longer pauses of a live source are shortened to this duration
 # Space for another frame and the index. A video without an index cannot be played.
@@ -98,6 +102,8 @@ class OverlayVideo:
                 "choose another folder with -o, or use --no-overlay."
             )
         with write_errors_named(self.path):
+            with self.temporary.open("ab") as file:
+                file.write(_MARKS[self.path.suffix])
             commit(self.temporary, self._file, self.path)
 
     def _count_copies(self, time: datetime) -> int:
@@ -140,6 +146,24 @@ class OverlayVideo:
         return is_readable
 
 
+def _reject_foreign(path: Path) -> None:
+    if not path.exists():
+        return
+    try:
+        with open_regular_file(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            file.seek(max(0, size - _MAX_MARK_BYTES))
+            is_foreign = size > 0 and not file.read().endswith(_MARKS[path.suffix])
+    except OSError:
+        is_foreign = True
+    if is_foreign:
+        raise PhotoError(
+            f"{path}: refusing to overwrite a file that edgeseg did not write. "
+            "Move it or choose another folder with -o.",
+            "not_overwritten",
+        )
+
+
 @contextmanager
 def open_overlay_video(folder: Path, stem: str, fps: float, live: bool) -> Iterator[OverlayVideo]:
     """Open the video `STEM_overlay.mp4` (or `.avi`). The video is completed even if the run fails.
@@ -152,8 +176,11 @@ def open_overlay_video(folder: Path, stem: str, fps: float, live: bool) -> Itera
             frame arrives.
 
     Raises:
+        PhotoError: A file with the name of the video exists that edgeseg did not write.
         SystemSetupError: The video cannot be written.
     """
+    for suffix in _CODECS:
+        _reject_foreign(folder / f"{stem}_overlay{suffix}")
     with ExitStack() as stack:
         video = OverlayVideo(folder / f"{stem}_overlay.mp4", fps, live, stack)
         video.check_free_space()

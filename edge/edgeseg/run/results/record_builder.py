@@ -9,6 +9,7 @@ import msgspec
 from edgeseg._version import __version__
 from edgeseg.field_of_view.detect import FieldOfView
 from edgeseg.measures import Measures
+from edgeseg.measures.regions import round_figure
 from edgeseg.measures.spacing import um_per_px
 from edgeseg.quality import NO_FUNDUS, FrameQuality
 from edgeseg.run.frame import Frame
@@ -88,7 +89,8 @@ class RecordBuilder:
             repeats: number of identical frames directly before this frame.
         """
         assert result.quality is not None
-        values: dict[str, Any] = {"status": "ok", "vessel_density": round(result.vessel_density, 6)}
+        density = round_figure(result.vessel_density)
+        values: dict[str, Any] = {"status": "ok", "vessel_density": density}
         warnings = [*frame.warnings, *_field_warnings(result.fov), *result.quality.warnings]
         if result.quality.ungradable:
             warnings.append("ungradable")
@@ -187,27 +189,28 @@ def with_files(
 
 
 def with_measures(
-    record: ResultRecord, measures: Measures | None, options: RunOptions
+    record: ResultRecord, measures: Measures | None, frame: Frame, options: RunOptions
 ) -> ResultRecord:
     """Add the requested measurements, the eye and the size of a pixel to a record.
 
     Args:
         record: record of a field of view.
         measures: measurements of the field; None if its quality is too low.
-        options: options of the run, for this frame.
+        frame: image with its eye and the size of a pixel.
+        options: options of the run.
     """
     if not options.measures:
         return record
     diameter = record.fov_diameter_px or 0.0
-    micrometres, status = um_per_px(options.spacing, diameter)
+    micrometres, status = um_per_px(frame.spacing, diameter)
     return msgspec.structs.replace(
         record,
-        eye=options.eye,
-        eye_source=None if options.eye is None else options.eye_source,
+        eye=frame.eye,
+        eye_source=frame.eye_source,
         measures_status="ungradable" if measures is None else measures.status,
         measures=None if measures is None else measures.values,
         um_per_px=micrometres,
-        um_per_px_source=None if options.spacing is None else options.spacing.source,
+        um_per_px_source=None if frame.spacing is None else frame.spacing.source,
         um_per_px_status=status,
     )
 

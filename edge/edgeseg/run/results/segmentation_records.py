@@ -30,14 +30,14 @@ def segmentation_records(
         UsageError: The spacing is not positive.
     """
     builder = RecordBuilder(segmentation.segmenter)
-    frame = Frame(source, Path(source).stem, bytes)
     options = RunOptions(Path(), measures=measures, spacing=spacing, eye=eye)
+    frame = options.apply_to(Frame(source, Path(source).stem, bytes))
     records: list[ResultRecord] = []
     for index, result in enumerate(segmentation.fields, 1):
         record = builder.segmented(frame, result, index, len(segmentation.fields))
         measured = None
         if measures and result.quality is not None and not result.quality.ungradable:
             measured = result.measure(segmentation.threshold, spacing, eye)
-        record = with_measures(record, measured, options)
+        record = with_measures(record, measured, frame, options)
         records.append(with_files(record, {}, segmentation.timings))
     return tuple(records)

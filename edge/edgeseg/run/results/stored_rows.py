@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -64,12 +64,68 @@ def image_key(row: Mapping[str, str]) -> ImageKey:
     return row["source"], row["frame"]
 
 
+def parse_rows(text: str, names: Sequence[str]) -> list[Row]:
+    """Return the rows of a part of a table, without its header.
+
+    Args:
+        text: complete lines.
+        names: names of the columns.
+    """
+    return list(csv.DictReader(io.StringIO(text, newline=""), names))
+
+
+class Replacements:
+    """New rows of images, which replace the earlier rows in a table.
+
+    New rows may have other keys than the earlier rows, and may be replaced themselves.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[ImageKey, list[Row]] = {}  # the key is the one in the table
+        self._key_in_table: dict[ImageKey, ImageKey] = {}
+
+    def __len__(self) -> int:
+        """Return the number of images in the table that are replaced."""
+        return len(self._rows)
+
+    def add(self, keys: Iterable[ImageKey], rows: Sequence[Row]) -> None:
+        """Replace images.
+
+        Args:
+            keys: keys of the earlier rows.
+            rows: new rows, which are placed where the first of the earlier rows is.
+        """
+        new = list(rows)
+        replaced = [self._key_in_table.get(key, key) for key in keys]
+        for key in replaced:
+            self._rows.get(key, []).clear()  # several keys may have the same list
+            self._rows[key] = new
+        for row in rows:
+            self._key_in_table[image_key(row)] = replaced[0]
+
+    def apply(self, stored: Iterable[Row]) -> Iterator[Row]:
+        """Yield the rows of the table with the replacements."""
+        remaining = {id(rows): rows for rows in self._rows.values()}
+        for row in stored:
+            rows = self._rows.get(image_key(row))
+            if rows is None:
+                yield row
+            else:
+                yield from remaining.pop(id(rows), ())
+        for rows in remaining.values():  # another process has removed the earlier rows
+            yield from rows
+
+
 class ImageIndex:
     """Lines of each image in a table, indexed by the image's key and by its mask."""
 
     def __init__(self) -> None:
         self._lines: dict[ImageKey, str] = {}
         self._masks: dict[str, ImageKey] = {}
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self._lines)
 
     def add(self, row: Row, line: str) -> None:
         """Add a row with its line in the file."""

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from msgspec import UNSET
 
 from edgeseg.console import plural
-from edgeseg.run.results.record import ResultRecord
+from edgeseg.run.results.record import Records
 from edgeseg.system.stage_timer import Stage
 
 _PIPELINE_STEPS: Mapping[str, tuple[Stage, ...]] = {
     "decode": ("decode",),
     "segment": ("field_of_view", "quality", "preprocess", "infer", "postprocess"),
+    "measure": ("measure",),
     "write": ("encode", "write", "video"),
 }
 
@@ -32,14 +33,16 @@ class Throughput:
         self._wall_start = time.perf_counter()
         self._cpu_start = time.process_time()
 
-    def add(self, record: ResultRecord) -> None:
-        """Count a frame if its first record describes a segmented field of view."""
-        if record.vessel_density is None or record.timings_ms is UNSET:
+    def add(self, records: Records) -> None:
+        """Count a frame if this run segmented one of its fields of view."""
+        first = records[0]  # the times of the frame are the same in all its records
+        is_segmented = any(record.vessel_density is not None for record in records)
+        if not is_segmented or first.reused is True or first.timings_ms is UNSET:
             return
         self.frames += 1
         for step, stages in _PIPELINE_STEPS.items():
             for stage in stages:
-                self._sums_ms[step] += record.timings_ms.get(stage, 0.0)
+                self._sums_ms[step] += first.timings_ms.get(stage, 0.0)
 
     def summary(self) -> str:
         """Return a message with the frame rate and its share of the highest possible rate."""

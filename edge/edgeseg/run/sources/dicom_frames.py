@@ -1,14 +1,11 @@
 """Frames of a DICOM file with their metadata."""
 
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import NoReturn
 
 from edgeseg.errors import InvalidImageError, PhotoError, missing_dicom
-from edgeseg.imaging.file_signatures import SIGNATURE_BYTES, is_dicom
-from edgeseg.imaging.gzip_files import GZIP_SIGNATURE, decompress_beginning
 from edgeseg.imaging.size_limits import required_bytes
 from edgeseg.run.frame import Frame, Payload, SingleUsePayload
 
@@ -27,16 +24,16 @@ def split_dicom(frame: Frame, data: bytes) -> Iterator[Frame]:
         from edgeseg.dicom.instance import read_instance  # noqa: PLC0415
         from edgeseg.dicom.metadata import read_eye, read_spacing  # noqa: PLC0415
     except ModuleNotFoundError:
-        yield _failed(frame, missing_dicom())
+        yield failed_frame(frame, missing_dicom())
         return
     try:
         instance = read_instance(data)
     except InvalidImageError as error:
-        yield _failed(frame, error)
+        yield failed_frame(frame, error)
         return
     except MemoryError:
         message = "not enough free memory. Free some memory."
-        yield _failed(frame, InvalidImageError(message, "too_large"))
+        yield failed_frame(frame, InvalidImageError(message, "too_large"))
         return
     load: Callable[[], Payload] = partial(bytes, data)
     if instance.layout.frames == 1:
@@ -57,25 +54,12 @@ def split_dicom(frame: Frame, data: bytes) -> Iterator[Frame]:
         yield described
 
 
-def is_gzipped_dicom(data: bytes) -> bool:
-    """Return whether the bytes are a gzipped DICOM file.
-
-    Args:
-        data: bytes of the file, or its first `SIGNATURE_BYTES` bytes.
-    """
-    if not data.startswith(GZIP_SIGNATURE):
-        return False
-    try:
-        return is_dicom(decompress_beginning(data[:SIGNATURE_BYTES], SIGNATURE_BYTES))
-    except zlib.error:
-        return False
-
-
 def raise_error(error: PhotoError) -> NoReturn:
     """Raise an error. A frame that cannot be read has this function as its `load`."""
     raise error
 
 
-def _failed(frame: Frame, error: InvalidImageError) -> Frame:
+def failed_frame(frame: Frame, error: InvalidImageError) -> Frame:
+    """Return a frame that raises an error when it is loaded."""
     named = PhotoError(f"{frame.name}: {error}", error.code)
     return replace(frame, load=partial(raise_error, named))

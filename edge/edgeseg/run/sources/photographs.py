@@ -6,14 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgeseg.imaging.file_content import OpenFile
-from edgeseg.imaging.file_signatures import SIGNATURE_BYTES, is_dicom
+from edgeseg.imaging.file_signatures import SIGNATURE_BYTES
 from edgeseg.imaging.gzip_files import decompressed_bytes
-from edgeseg.imaging.tiff_pages import TIFF_SIGNATURES
 from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import Input
-from edgeseg.run.sources.dicom_frames import is_gzipped_dicom
-from edgeseg.run.sources.pages import split_pages
-from edgeseg.system.names import name_key
+from edgeseg.run.sources.pages import may_have_pages, split_pages
 from edgeseg.system.regular_files import open_regular_file
 from edgeseg.system.signals import StopRequest
 
@@ -55,20 +52,11 @@ class Photographs:
                 continue
             if _is_large(photograph.path):
                 yield None  # other photographs are finished before this file is read
-            for number, page in enumerate(split_pages(frame)):
+            for number, page in enumerate(split_pages(frame, self.inputs)):
                 if stop.asked:
                     return
                 self._further_pages += number > 0
-                yield self._with_distinct_stem(page) if number > 0 else page
-
-    def _with_distinct_stem(self, page: Frame) -> Frame:
-        """Append a number to the stem of a page if another input has the same stem."""
-        taken = {name_key(photograph.stem) for photograph in self.inputs}
-        stem, number = page.stem, 1
-        while name_key(stem) in taken:
-            number += 1
-            stem = f"{page.stem}_{number}"
-        return replace(page, stem=stem)
+                yield page
 
 
 def _is_large(path: Path) -> bool:
@@ -82,11 +70,9 @@ def _is_large(path: Path) -> bool:
 
 
 def _has_pages(path: Path) -> bool:
-    """Return whether a file is a TIFF or DICOM file, which may contain several photographs."""
+    """Return whether a file may contain several photographs."""
     try:
         with open_regular_file(path) as file:
-            beginning = file.read(SIGNATURE_BYTES)
-            is_tiff = beginning.startswith(TIFF_SIGNATURES)
-            return is_tiff or is_dicom(beginning) or is_gzipped_dicom(beginning)
+            return may_have_pages(file.read(SIGNATURE_BYTES))
     except OSError:  # this error is reported when the frame is loaded
         return False

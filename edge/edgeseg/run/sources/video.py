@@ -1,7 +1,7 @@
 """Video file as a source of frames."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -15,8 +15,11 @@ from edgeseg.imaging.arrays import Photo
 from edgeseg.imaging.codec_warnings import silence_opencv
 from edgeseg.imaging.size_limits import check_size
 from edgeseg.run.frame import Frame, Payload
+from edgeseg.run.inputs import Input
+from edgeseg.run.inputs.names import numbered_stem
 from edgeseg.run.sources.ffmpeg_errors import ffmpeg_errors
 from edgeseg.run.sources.mjpeg_file import MjpegFile, open_mjpeg
+from edgeseg.system.names import name_key
 from edgeseg.system.signals import StopRequest
 
 _DEFAULT_FPS = 25.0
@@ -68,14 +71,17 @@ class Video:
         path: file.
         name: name in messages.
         stem: prefix of the result names.
+        photographs: photographs of the run. If a photograph has the stem of a frame, the stem of
+            the frame gets a number.
     """
 
     live = False
 
-    def __init__(self, path: Path, name: str, stem: str) -> None:
+    def __init__(self, path: Path, name: str, stem: str, photographs: Iterable[Input] = ()) -> None:
         self.path = path
         self.name = name
         self.stem = stem
+        self._taken_stems = {name_key(photograph.stem) for photograph in photographs}
         self.total: int | None = None
         self.fps = _DEFAULT_FPS
         self._mjpeg: MjpegFile | None = None
@@ -102,14 +108,17 @@ class Video:
         Raises:
             PhotoError: The file cannot be read, frames are missing, or the decoder reported damage.
         """
-        if self._error is not None:
+        try:
+            if self._error is not None:
+                raise self._error
+            if self._mjpeg is not None:
+                yield from self._mjpeg_frames(self._mjpeg, stop)
+            else:
+                yield from self._decoded_frames(stop)
+        except OSError as error:
             raise PhotoError(
-                f"{self.name}: cannot be read ({self._error.strerror}). Check the name."
-            )
-        if self._mjpeg is not None:
-            yield from self._mjpeg_frames(self._mjpeg, stop)
-        else:
-            yield from self._decoded_frames(stop)
+                f"{self.name}: cannot be read ({error.strerror}). Check the name."
+            ) from error
 
     def _mjpeg_frames(self, mjpeg: MjpegFile, stop: StopRequest) -> Iterator[Frame]:
         number = 0
@@ -135,6 +144,7 @@ class Video:
         try:
             self._check(capture)
             expected = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+            required = self._required_frames(expected)
             while not stop.asked:
                 errors.expect_from_this_thread()
                 success, image = capture.read()
@@ -148,7 +158,7 @@ class Video:
             capture.release()
         if stop.asked:
             return
-        if not number or number < self._required_frames(expected):
+        if not number or number < required:
             raise self._missing_frames(number, int(expected))
         if first_damaged:
             raise PhotoError(
@@ -157,7 +167,7 @@ class Video:
             )
 
     def _frame(self, number: int, load: Callable[[], Payload]) -> Frame:
-        stem = f"{self.stem}_{number:06}"
+        stem = numbered_stem(f"{self.stem}_{number:06}", self._taken_stems)
         return Frame(self.name, stem, load, number, position_s=(number - 1) / self.fps)
 
     def _required_frames(self, stated: float) -> float:

@@ -89,12 +89,13 @@ class WatchedFolder:
             for unreadable in listing.errors:
                 self._warn(warn, unreadable)
             self._report_skipped(listing.skipped)
-            for photograph in listing.inputs(self.folder):
+            photographs = listing.inputs(self.folder)
+            for photograph in photographs:
                 if stop.asked:
                     return
                 frame = self._check_file(photograph)
                 if frame is not None:
-                    yield from split_pages(frame)
+                    yield from split_pages(frame, photographs)
             self._forget_missing(listing)
             yield None
             stop.pause(self.poll_s)
@@ -138,7 +139,8 @@ class WatchedFolder:
         if load is None or _file_state(path) != state:
             return None
         file.yielded = state
-        return Frame(photograph.name, photograph.stem, load)
+        required_bytes = photograph.estimate_memory()
+        return Frame(photograph.name, photograph.stem, load, required_bytes=required_bytes)
 
     def _forget_missing(self, listing: FolderListing) -> None:
         for path in self._files.keys() - set(listing.photographs):

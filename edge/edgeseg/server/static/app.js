@@ -39,6 +39,9 @@ async function start() {
         `Model ${model.model} (${model.precision}), edgeseg ${model.edgeseg_version}. ` +
         "Not a medical device.";
     resume();
+    for (const photograph of photographs) {
+        if (photograph.measuresError) measureAgain(photograph);
+    }
 }
 
 async function select(photograph) {
@@ -90,25 +93,40 @@ function makeResults(photograph) {
 function showFigures() {
     const { photograph, densities } = current;
     byId("fields").replaceChildren(...describeFields(photograph.records, densities));
-    byId("measures").replaceChildren(...describeMeasures(photograph.records, photograph.threshold));
+    byId("measures").replaceChildren(...describeMeasures(photograph));
 }
 
 // Measure at the displayed threshold. The response contains only records.
+// Answers and failures of older requests are ignored.
 async function measureAgain(photograph, changes = {}) {
-    Object.assign(photograph, changes);
-    const { threshold, eye, umPerPx, frame, file } = photograph;
+    const { threshold, eye, umPerPx, frame, file } = Object.assign(photograph, changes);
     const query = { measures: true, threshold, eye, um_per_px: umPerPx, frame };
+    changeMeasures(photograph, { measuring: query, measuresError: "" });
     try {
-        const records = JSON.parse(
-            await (await postPhotograph("/segment", query, file)).blob.text(),
-        );
-        if (photograph.threshold !== threshold) return;
-        photograph.records = records;
+        const { blob } = await postPhotograph("/segment", query, file);
+        const records = JSON.parse(await blob.text());
+        if (photograph.measuring === query)
+            changeMeasures(photograph, { measuring: null, records });
     } catch (failure) {
-        announce(failure.message);
-        if (failure.kind === "offline" || failure.kind === "token")
-            events.dispatchEvent(new Event(failure.kind));
+        if (failure.kind === "busy")
+            await new Promise((resolve) => setTimeout(resolve, 1000 * failure.retryAfter));
+        if (photograph.measuring === query) onMeasuresFailure(photograph, failure);
     }
+}
+
+function onMeasuresFailure(photograph, failure) {
+    if (failure.kind === "busy") {
+        measureAgain(photograph);
+        return;
+    }
+    changeMeasures(photograph, { measuring: null, measuresError: failure.message });
+    announce(failure.message);
+    if (failure.kind === "offline" || failure.kind === "token")
+        events.dispatchEvent(new Event(failure.kind));
+}
+
+function changeMeasures(photograph, values) {
+    Object.assign(photograph, values);
     if (current?.photograph === photograph) showFigures();
 }
 

@@ -50,6 +50,8 @@ function add(file, frame) {
         threshold: null,
         eye: null,
         umPerPx: null,
+        measuring: null, // query of the newest request for measurements, until its answer
+        measuresError: "",
     };
     photographs.push(photograph);
     if (file.size > maxBytes) {

@@ -43,11 +43,7 @@ function makeSheet(photograph, segmentation, model) {
         element("h2", { text: photograph.name }),
         element("div", { class: "sheet-images" }, ...canvases),
         element("div", { class: "sheet-fields" }, ...describeFields(photograph.records, densities)),
-        element(
-            "div",
-            { class: "sheet-measures" },
-            ...describeMeasures(photograph.records, photograph.threshold),
-        ),
+        element("div", { class: "sheet-measures" }, ...describeMeasures(photograph)),
         element("footer", {
             text:
                 `Model ${model.model} (${model.precision}, ${model.model_sha256.slice(0, 12)}), ` +

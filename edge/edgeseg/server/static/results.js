@@ -44,13 +44,14 @@ export function describeFields(records, densities) {
 }
 
 // Measurements of every field of view, with their definitions.
-export function describeMeasures(records, threshold) {
+export function describeMeasures({ records, threshold, measuring, measuresError }) {
+    if (measuresError) return [element("p", { class: "error", text: measuresError })];
     return records.map((record) =>
         element(
             "section",
             {},
             ...fieldHeading(record),
-            ...measuresOfField(record, record.threshold === threshold),
+            ...measuresOfField(record, !measuring && record.threshold === threshold),
         ),
     );
 }

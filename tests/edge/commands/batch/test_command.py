@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -14,12 +16,19 @@ from contextlib import suppress
 from pathlib import Path
 
 import cv2
+import numpy as np
 import psutil
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from edgeseg.batch.job import STATE_FOLDER
+from edgeseg.batch.dry_run import estimate_job
+from edgeseg.batch.job import STATE_FOLDER, JobOptions
+from edgeseg.batch.messages import PhotographDone
+from edgeseg.batch.prepare_job import ModelChoice
+from edgeseg.batch.progress import JobProgress
+from edgeseg.batch.run_job import JobRequest
+from edgeseg.batch.shard import Shard
 from edgeseg.cli import cli
 from edgeseg.synthetic import generate_photo
 
@@ -46,6 +55,15 @@ def results(folder: Path) -> dict[str, bytes]:
         for path in files
         if STATE_FOLDER not in path.parts
     }
+
+
+def estimate(argument: Path, output: Path, dask: str | None = None) -> dict[str, str]:
+    """Return the facts of a dry run with one thread."""
+    choice = ModelChoice("default", "auto", "auto", None, None)
+    request = JobRequest(
+        str(argument), output, JobOptions(), choice, 1, 1, Shard(), False, {}, dask
+    )  # fmt: skip
+    return dict(estimate_job(request, lambda _: None))
 
 
 def test_folder_gives_mirrored_masks_and_one_row_per_input(done: Path) -> None:
@@ -142,6 +160,41 @@ def test_pages_of_tiff_give_rows_and_masks(tmp_path: Path) -> None:
     assert all((out / row["files_mask"]).is_file() for row in rows)
 
 
+def test_failed_page_of_tiff_gives_exit_code_3_and_is_listed(tmp_path: Path) -> None:
+    black = np.zeros((160, 160, 3), np.uint8)
+    (tmp_path / "in").mkdir()
+    tiff = tmp_path / "in" / "eyes.tif"
+    assert cv2.imwritemulti(str(tiff), [generate_photo(0, 160).photo, black, black])
+    out, page = tmp_path / "out", tmp_path / "out" / "page.html"
+    arguments = (tmp_path / "in", "-o", out, "--workers", "1", "--html", page)
+    assert call(*arguments, "--shard", "1/2").exit_code == 3
+    merged = call("--merge", out)
+    assert merged.exit_code == 3
+    assert "2 failed" in merged.stderr and "(no_fundus 2)" in merged.stderr
+    assert [row["status"] for row in read_rows(out)] == ["ok", "failed", "failed"]
+    text = page.read_text()
+    assert "no_fundus: 2" in text and "eyes.tif frame 3" in text
+
+
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGTERM, 3), (signal.SIGINT, 130)])
+def test_signal_after_last_photograph_loses_no_result(
+    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, exit_code: int
+) -> None:
+    add = JobProgress.add
+
+    def add_and_signal(progress: JobProgress, photograph: PhotographDone) -> None:
+        add(progress, photograph)
+        if progress.done == progress.total:
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(JobProgress, "add", add_and_signal)
+    out = tmp_path / "out"
+    assert call(cohort, "-o", out, "--workers", "1").exit_code == exit_code
+    assert (out / "results.csv").exists() == (number == signal.SIGTERM)
+    assert call("-o", out, "--resume").exit_code == 3
+    assert len(read_rows(out)) == 3
+
+
 def test_dry_run_reports_estimates_and_writes_nothing(cohort: Path, tmp_path: Path) -> None:
     called = call(cohort, "-o", tmp_path / "out", "--dry-run", "--workers", "1")
     assert called.exit_code == 0, called.output
@@ -150,21 +203,27 @@ def test_dry_run_reports_estimates_and_writes_nothing(cohort: Path, tmp_path: Pa
 
 
 def test_dry_run_counts_missing_files_separately_from_invalid_files(tmp_path: Path) -> None:
-    from edgeseg.batch.dry_run import estimate_job
-    from edgeseg.batch.job import JobOptions
-    from edgeseg.batch.prepare_job import ModelChoice
-    from edgeseg.batch.run_job import JobRequest
-    from edgeseg.batch.shard import Shard
-
     (tmp_path / "cut.png").write_bytes(b"cut")
     (tmp_path / "m.csv").write_text("path\ngone.png\ncut.png\n")
-    request = JobRequest(
-        str(tmp_path / "m.csv"), tmp_path / "out", JobOptions(),
-        ModelChoice("default", "auto", "auto", None, None), 1, 1, Shard(), False, {},
-    )  # fmt: skip
-    facts = dict(estimate_job(request, lambda _: None))
+    facts = estimate(tmp_path / "m.csv", tmp_path / "out")
     assert facts["missing files"].startswith("1 ") and "gone.png" in facts["missing files"]
     assert facts["without a valid header"].startswith("1 ")
+
+
+def test_dry_run_uses_workers_and_threads_of_dask(cohort: Path, tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    cv2.setNumThreads(2)
+    local = estimate(cohort, tmp_path / "out", dask="local:16")
+    assert local["workers"].startswith("16 with 1 thread ")
+    assert cv2.getNumThreads() == 1
+    cluster = estimate(cohort, tmp_path / "out", dask="tls://scheduler:8786")
+    assert re.fullmatch("[0-9]+ ms per photograph and worker", cluster["estimated time"])
+
+
+def test_dry_run_with_remote_output_omits_free_space_of_this_machine(cohort: Path) -> None:
+    called = call(cohort, "-o", "s3://bucket/out", "--dry-run", "--workers", "1")
+    assert called.exit_code == 0, called.output
+    assert "required disk space" in called.stdout and "free disk space" not in called.stdout
 
 
 def test_page_is_escaped_and_self_contained(tmp_path: Path, eyes: list[bytes]) -> None:

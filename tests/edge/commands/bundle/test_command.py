@@ -88,6 +88,15 @@ def test_bundle_writes_wheels_checksums_and_script(
     assert requirements[1] == f"numpy==2 --hash=sha256:{sums[f'wheels/{NUMPY_WHEEL}']}"
 
 
+def test_bundle_into_current_folder_prints_its_name(
+    tmp_path: Path, pip: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = bundle("-o", ".")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.endswith(f" sh {tmp_path.name}/install.sh\n")
+
+
 @pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.14"])
 def test_select_constraints_evaluates_markers_for_the_device(python: str) -> None:
     versions = {"3.10": "1", "3.11": "2", "3.12": "3", "3.14": "3"}

@@ -37,6 +37,17 @@ def test_collect_inputs_skips_named_results(tmp_path: Path) -> None:
     assert collected.skipped.count("result") == 3
 
 
+def test_collect_inputs_skips_renamed_result_given_as_argument(tmp_path: Path) -> None:
+    photo = generate_photo(1, 64).photo
+    (tmp_path / "a.png").write_bytes(encode_png(photo))
+    (tmp_path / "b.png").write_bytes(encode_png(photo, {"edgeseg:photograph": "0"}))
+    collected = collect_inputs([str(tmp_path / "a.png"), str(tmp_path / "b.png")])
+    assert file_names(collected) == ["a.png"]
+    assert collected.skipped.count("result") == 1
+    with pytest.raises(UsageError):
+        collect_inputs([str(tmp_path / "b.png")])
+
+
 def test_collect_inputs_skips_results_of_folder(tmp_path: Path) -> None:
     write_files(tmp_path, "a.png")
     for part in PARTS:

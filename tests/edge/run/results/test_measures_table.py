@@ -5,13 +5,17 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from edgeseg.errors import UsageError
 from edgeseg.run.results.measures_table import MeasuresTable
-from edgeseg.run.results.record import ResultFiles, ResultRecord
+from edgeseg.run.results.record import CODES, Code, ResultFiles, ResultRecord
+from edgeseg.system.shared_file import SharedFile
 
 RecordMaker: TypeAlias = Callable[..., ResultRecord]
 
@@ -81,6 +85,68 @@ def test_measures_table_is_unchanged_by_equal_rows(
     for source in sources:
         table.add((make_record(source=source),))
     assert table.file.read_bytes() == before
+
+
+def test_measures_table_of_two_processes_has_each_image_once(
+    tmp_path: Path, make_record: RecordMaker
+) -> None:
+    tables = open_table(tmp_path), open_table(tmp_path)
+    for source in ("a", "b", "c"):
+        for table in tables:
+            table.add((make_record(source=source),))
+    tables[0].add((make_record(source="d", um_per_px=5.0),))  # adds columns
+    tables[1].add((make_record(source="e"),))
+    rows = read_rows(tables[0])
+    assert [row["source"] for row in rows] == ["a", "b", "c", "d", "e"]
+    assert [row["um_per_px"] for row in rows] == ["", "", "", "5.0", ""]
+    assert "width_mean_um" in rows[0]
+
+
+def test_measures_table_is_not_rewritten_for_each_changed_image(
+    tmp_path: Path, make_record: RecordMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = open_table(tmp_path)
+    for number in range(100):
+        table.add((make_record(source=str(number)),))
+    written: list[str] = []
+    replace = SharedFile.replace
+
+    def count_and_replace(shared: SharedFile, text: str) -> None:
+        written.append(text)
+        replace(shared, text)
+
+    monkeypatch.setattr(SharedFile, "replace", count_and_replace)
+    for number in range(99):
+        table.add((make_record(source=str(number), reasons=("ungradable",)),))
+    table.flush()
+    assert len(written) <= 21
+    rows = read_rows(table)
+    assert [row["source"] for row in rows] == [str(number) for number in range(100)]
+    assert [row["reasons"] for row in rows] == ["ungradable"] * 99 + [""]
+
+
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.integers(0, 60),
+    st.lists(st.tuples(st.integers(0, 80), st.booleans(), st.sampled_from(list(CODES)))),
+)
+def test_measures_table_contains_last_rows_of_each_image_in_order(
+    make_record: RecordMaker, earlier: int, images: list[tuple[int, bool, Code]]
+) -> None:
+    """Images are identified by their mask; their source changes."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        expected: dict[int, tuple[str, str]] = {}
+        table = open_table(folder)
+        first_run = [(number, False, "no_fundus") for number in range(earlier)]
+        for number, is_absolute, code in [*first_run, *images]:
+            source = f"{'/' if is_absolute else ''}{number}"
+            mask = ResultFiles(mask=str(folder / f"{number}_vessels.png"))
+            table.add((make_record(source=source, files=mask, reasons=(code,)),))
+            expected[number] = source, code
+        table.flush()
+        found = [(row["source"], row["reasons"]) for row in read_rows(table)]
+    assert found == list(expected.values())
 
 
 def test_measures_table_removes_all_frames_of_a_source(

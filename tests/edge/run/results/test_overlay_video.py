@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edgeseg.errors import SystemSetupError
+from edgeseg.errors import PhotoError, SystemSetupError
+from edgeseg.run.results import overlay_video
 from edgeseg.run.results.overlay_video import open_overlay_video
 from edgeseg.system.files import remove_stale_temporaries
 
@@ -46,6 +47,27 @@ def test_overlay_video_appears_when_closed(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == [video.path.name]
     assert video.path.name in {"eye_overlay.mp4", "eye_overlay.avi"}
     assert count_frames(video.path) == 5
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+def test_overlay_video_replaces_only_own_video(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overlay_video, "_CODECS", {suffix: overlay_video._CODECS[suffix]})
+    for count in (2, 3):
+        with open_overlay_video(tmp_path, "eye", 25.0, live=False) as video:
+            for _ in range(count):
+                video.write(FRAME, START)
+        assert count_frames(video.path) == count
+    foreign = video.path.read_bytes()[:-1]
+    video.path.write_bytes(foreign)
+    with (
+        pytest.raises(PhotoError) as caught,
+        open_overlay_video(tmp_path, "eye", 25.0, live=False),
+    ):
+        pass
+    assert caught.value.code == "not_overwritten"
+    assert video.path.read_bytes() == foreign
 
 
 def test_overlay_video_without_frame_leaves_no_file(tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
+from edgeseg.errors import PhotoError
 from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import collect_inputs
 from edgeseg.run.sources.photographs import Photographs
@@ -30,6 +33,29 @@ def test_photographs_pages_of_a_tiff_are_frames_with_their_own_names(tmp_path: P
     frames = list_frames(write_tiff(tmp_path / "eye.tif", 64, 60))
     assert [(frame.stem, frame.page) for frame in frames] == [("eye", 1), ("eye_p0002", 2)]
     assert frames[0].load() != frames[1].load()
+
+
+def test_photographs_pages_of_a_gzipped_tiff_are_the_pages_of_the_tiff(tmp_path: Path) -> None:
+    path = write_tiff(tmp_path / "eye.tif", 16, 64, 60)
+    plain = list_frames(path)
+    packed = tmp_path / "eye.tif.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    frames = list_frames(packed)
+    assert [frame.load() for frame in frames] == [frame.load() for frame in plain]
+    keys = [(frame.stem, frame.page, frame.warnings, frame.required_bytes) for frame in frames]
+    assert keys == [
+        ("eye", 1, ("pages_skipped",), plain[0].required_bytes),
+        ("eye_p0002", 2, ("pages_skipped",), plain[1].required_bytes),
+    ]
+
+
+def test_photographs_truncated_gzipped_tiff_fails_to_load(tmp_path: Path) -> None:
+    packed = gzip.compress(write_tiff(tmp_path / "eye.tif", 64, 60).read_bytes())
+    (tmp_path / "eye.tif.gz").write_bytes(packed[:-20])
+    (frame,) = list_frames(tmp_path / "eye.tif.gz")
+    with pytest.raises(PhotoError, match=r"^.*eye\.tif\.gz: ") as caught:
+        frame.load()
+    assert caught.value.code == "undecodable"
 
 
 def test_photographs_pages_of_a_tiff_require_the_memory_of_their_own_size(tmp_path: Path) -> None:

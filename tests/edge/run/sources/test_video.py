@@ -12,6 +12,7 @@ import pytest
 from edgeseg.errors import PhotoError
 from edgeseg.imaging.jpeg_markers import JpegSplitter
 from edgeseg.imaging.photo import decode_photo
+from edgeseg.run.inputs import Input
 from edgeseg.run.sources.video import Video
 from edgeseg.system.signals import StopRequest
 
@@ -71,6 +72,33 @@ def test_video_ends_when_stopped(tmp_path: Path) -> None:
     assert next(frames).number == 1
     stop.ask()
     assert list(frames) == []
+
+
+def test_video_frame_with_the_name_of_a_photograph_gets_a_number(tmp_path: Path) -> None:
+    write_video(tmp_path / "clip.avi", 2)
+    photographs = [Input("Clip_000002.png", "Clip_000002", tmp_path / "Clip_000002.png")]
+    video = Video(tmp_path / "clip.avi", "clip.avi", "clip", photographs)
+    stems = [frame.stem for frame in video.frames(StopRequest())]
+    assert stems == ["clip_000001", "clip_000002_2"]
+
+
+def test_video_deleted_before_its_frames_are_read_fails(tmp_path: Path) -> None:
+    for codec in ("MJPG", "mp4v"):
+        file = tmp_path / f"{codec}.avi"
+        write_video(file, 2, codec)
+        video = Video(file, file.name, file.stem)
+        file.unlink()
+        with pytest.raises(PhotoError):
+            list(video.frames(StopRequest()))
+
+
+def test_video_deleted_while_its_frames_are_read_is_complete(tmp_path: Path) -> None:
+    file = tmp_path / "clip.mp4"
+    write_video(file, 12, "mp4v")
+    frames = Video(file, file.name, file.stem).frames(StopRequest())
+    next(frames)
+    file.unlink()
+    assert len(list(frames)) == 11
 
 
 def test_video_fails_when_frames_are_missing(tmp_path: Path) -> None:

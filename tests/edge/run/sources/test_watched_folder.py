@@ -105,6 +105,14 @@ def test_watched_folder_names_results_of_equal_stems_by_suffix(tmp_path: Path) -
     assert {next(stems), next(stems)} == {"a.jpg", "a.png"}
 
 
+def test_watched_folder_page_with_the_name_of_another_file_gets_a_number(tmp_path: Path) -> None:
+    assert cv2.imwritemulti(str(tmp_path / "a.tif"), [EYE, EYE])
+    (tmp_path / "a_p0002.png").write_bytes(encode_png(EYE))
+    frames = list(filter(None, watch_folder(tmp_path, []).frames(StopAfter(2))))
+    assert [frame.stem for frame in frames] == ["a", "a_p0002_2", "a_p0002"]
+    assert all(48 * 64 * 3 < frame.required_bytes < 1 << 20 for frame in frames)
+
+
 def test_watched_folder_yields_photographs_of_subfolders_and_any_suffix(tmp_path: Path) -> None:
     (tmp_path / "p1").mkdir()
     (tmp_path / "p1" / "od.jfif").write_bytes(JPEG)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeseg.datasets.orientation import UPRIGHT, read_orientation
+from edgeseg.imaging.orientation import UPRIGHT, read_orientation
 from edgeseg.imaging.photo import decode_photo
 
 IMAGE = np.zeros((40, 60, 3), np.uint8)

@@ -1,9 +1,13 @@
-"""EXIF orientation of an image file: the rotation that the decoder applies."""
+"""EXIF orientation of an image file."""
 
 import struct
 from collections.abc import Iterator
+from typing import cast
+
+import cv2
 
 from edgeseg.imaging.jpeg_markers import BEGINNING, START_OF_SCAN, walk_markers
+from edgeseg.imaging.sample_range import Samples
 
 UPRIGHT = 1
 """Orientation of an image that requires no rotation."""
@@ -13,6 +17,8 @@ _TIFF_BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _EXIF = b"Exif\0\0"
 _APP1 = 0xE1
 _ORIENTATION_TAG, _SHORT = 0x0112, 3
+# OpenCV's flip codes. From orientation 5 on, the image is first transposed.
+_FLIPS = {1: 1, 2: -1, 3: 0}
 
 
 def read_orientation(data: bytes) -> int:
@@ -32,6 +38,19 @@ def read_orientation(data: bytes) -> int:
     except (struct.error, IndexError):
         return UPRIGHT
     return UPRIGHT
+
+
+def apply_orientation(image: Samples, orientation: int) -> Samples:
+    """Rotate and mirror an image, (H, W) or (H, W, C), partly in place.
+
+    Args:
+        image: stored pixels.
+        orientation: EXIF orientation, 1 to 8.
+    """
+    if orientation >= 5:
+        image = cast("Samples", cv2.transpose(image))
+    flip = _FLIPS.get((orientation - 1) % 4)
+    return image if flip is None else cast("Samples", cv2.flip(image, flip, dst=image))
 
 
 def _exif_blocks(data: bytes) -> Iterator[bytes]:

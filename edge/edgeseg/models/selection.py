@@ -46,7 +46,7 @@ INT8_FEATURES = {
 """CPU features with which INT8 is faster than FP32. The key is the name in Linux, and the value is
 the common name.
 
-With AVX2 but without VNNI, the latency of INT8 is 0.63 to 0.75 times the latency of FP32. The masks
+With AVX2 but without VNNI, the latency of INT8 is about 0.50 times the latency of FP32. The masks
 are the same as with VNNI, because 7-bit weights do not saturate.
 """
 

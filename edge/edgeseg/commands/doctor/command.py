@@ -102,7 +102,9 @@ def doctor(model: str, tune_file: str | None, as_json: bool) -> None:
 
     Each runtime and execution provider runs the model in a separate process. The exit code is 7 if
     no runtime works. --tune measures time and stores the fastest setup in FILE (default:
-    edgeseg/choices.json in the user's configuration folder). Nothing is stored without --tune.
+    $EDGESEG_CHOICES, otherwise edgeseg/choices.json in the user's configuration folder). `edgeseg
+    run` reads another FILE only if EDGESEG_CHOICES contains its path. If EDGESEG_CHOICES is empty,
+    no stored setup is used. Nothing is stored without --tune.
     """
     diagnosis = _diagnose(model, None if tune_file is None else tune_and_save(model, tune_file))
     if as_json:

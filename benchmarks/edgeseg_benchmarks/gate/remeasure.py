@@ -115,7 +115,7 @@ def _models_by_name(models: Sequence[str]) -> dict[str, str]:
 def _row_model_name(model: str) -> str:
     """Return the name that the rows use for a model. For a damaged file, use the file name."""
     try:
-        return escape_text(resolve_model(model, "auto", cpu.cpu_features()).name)
+        return resolve_model(model, "auto", cpu.cpu_features()).name
     except ModelError:
         name, precision = split_file_name(model)
         if precision is None or not Path(model).is_file():

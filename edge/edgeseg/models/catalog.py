@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
-from edgeseg.errors import ModelError, one_line
+from edgeseg.errors import ModelError, escape_text, one_line
 from edgeseg.models.card import ModelCard, Precision, read_card
 
 PrecisionChoice: TypeAlias = Literal["auto", "fp32", "fp16", "fp16w", "int8"]
@@ -30,8 +30,11 @@ class ModelFile(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Name in reports: a shipped model's name, or the file name without `.PRECISION.onnx`."""
-        stem = strip_precision(self.path).name.removesuffix(".onnx")
+        """Name in reports: a shipped model's name, or the file name without `.PRECISION.onnx`.
+
+        A file name is escaped, because JSON cannot contain names that are not valid UTF-8.
+        """
+        stem = escape_text(strip_precision(self.path).name.removesuffix(".onnx"))
         if self.path.parent != MODEL_FOLDER:
             return stem
         shipped_names = {files: name for name, files in SHIPPED_MODELS.items()}

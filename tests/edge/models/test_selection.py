@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 
 from edgeseg.errors import ModelError
-from edgeseg.models.card import ModelCard, Precision
+from edgeseg.models.card import ModelCard, Precision, read_card
 from edgeseg.models.catalog import MODEL_FOLDER, SHIPPED_MODELS, ModelFile
 from edgeseg.models.selection import choose_precision, resolve_model
 from edgeseg.preprocessing.config import preprocessing_preset
@@ -27,6 +27,11 @@ def test_resolve_model_finds_shipped_models_on_every_cpu(name: str) -> None:
         model = resolve_model(name, "auto", cpu)
         assert model.path.parent == MODEL_FOLDER
         assert model.name == name
+
+
+def test_model_file_name_is_valid_in_json(tiny_model: Path) -> None:
+    file = ModelFile(tiny_model.with_name("\udcff.int8.onnx"), read_card(tiny_model), "")
+    assert file.name == r"\udcff"
 
 
 def test_resolve_model_with_file_and_auto_keeps_the_file(write_model: Write) -> None:

@@ -18,6 +18,7 @@ from edgeseg.run.results.stored_rows import (
     ImageIndex,
     Replacements,
     Row,
+    image_key,
     parse_rows,
     read_table,
 )
@@ -90,6 +91,9 @@ class MeasuresTable:
             rows = [self._row(record) for record in records]
             lines = [self._line(row) for row in rows]
             earlier = self._index.pop_image(rows)
+            if not earlier and any(image_key(row) in self._replacements for row in rows):
+                # Otherwise, the pending replacement would also replace the new rows.
+                self._rewrite()
             if not is_stream:
                 for row, line in zip(rows, lines, strict=True):
                     self._index.add(row, line)

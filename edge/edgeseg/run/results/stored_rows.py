@@ -82,11 +82,15 @@ class Replacements:
 
     def __init__(self) -> None:
         self._rows: dict[ImageKey, list[Row]] = {}  # the key is the one in the table
-        self._key_in_table: dict[ImageKey, ImageKey] = {}
+        self._keys_in_table: dict[ImageKey, list[ImageKey]] = {}
 
     def __len__(self) -> int:
         """Return the number of images in the table that are replaced."""
         return len(self._rows)
+
+    def __contains__(self, key: ImageKey) -> bool:
+        """Return whether the rows with a key in the table are replaced."""
+        return key in self._rows
 
     def add(self, keys: Iterable[ImageKey], rows: Sequence[Row]) -> None:
         """Replace images.
@@ -96,12 +100,13 @@ class Replacements:
             rows: new rows, which are placed where the first of the earlier rows is.
         """
         new = list(rows)
-        replaced = [self._key_in_table.get(key, key) for key in keys]
+        replaced: list[ImageKey] = []
+        for key in keys:
+            replaced += self._keys_in_table.pop(key, [key])
         for key in replaced:
-            self._rows.get(key, []).clear()  # several keys may have the same list
             self._rows[key] = new
         for row in rows:
-            self._key_in_table[image_key(row)] = replaced[0]
+            self._keys_in_table[image_key(row)] = replaced
 
     def apply(self, stored: Iterable[Row]) -> Iterator[Row]:
         """Yield the rows of the table with the replacements."""
@@ -121,7 +126,8 @@ class ImageIndex:
 
     def __init__(self) -> None:
         self._lines: dict[ImageKey, str] = {}
-        self._masks: dict[str, ImageKey] = {}
+        self._masks: dict[ImageKey, str] = {}
+        self._keys: dict[str, ImageKey] = {}  # by mask
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -132,7 +138,8 @@ class ImageIndex:
         key = image_key(row)
         self._lines[key] = self._lines.get(key, "") + line
         if row.get("files_mask"):
-            self._masks[row["files_mask"]] = key
+            self._masks[key] = row["files_mask"]
+            self._keys[row["files_mask"]] = key
 
     def pop_image(self, rows: Sequence[Row]) -> dict[ImageKey, str]:
         """Remove and return the stored lines of an image.
@@ -143,11 +150,18 @@ class ImageIndex:
         keys = [image_key(row) for row in rows]
         for row in rows:
             mask = row.get("files_mask", "")
-            if mask in self._masks:
-                keys.append(self._masks[mask])
-        return {key: self._lines.pop(key) for key in dict.fromkeys(keys) if key in self._lines}
+            if mask in self._keys:
+                keys.append(self._keys[mask])
+        return self._pop(keys)
 
     def pop_source(self, source: str) -> dict[ImageKey, str]:
         """Remove and return the stored lines of all frames of a source."""
-        keys = [key for key in self._lines if key[0] == source]
-        return {key: self._lines.pop(key) for key in keys}
+        return self._pop([key for key in self._lines if key[0] == source])
+
+    def _pop(self, keys: Sequence[ImageKey]) -> dict[ImageKey, str]:
+        popped = {key: self._lines.pop(key) for key in dict.fromkeys(keys) if key in self._lines}
+        for key in popped:
+            mask = self._masks.pop(key, "")
+            if self._keys.get(mask) == key:
+                del self._keys[mask]
+        return popped

@@ -20,7 +20,6 @@ from edgeseg.run.inputs.names import PlacedFile, distinct_stems, place_below_com
 from edgeseg.system.names import name_key
 
 _PAGE = re.compile(r"(.*)_p[0-9]{4,}(_[0-9]+)?")
-_TIFF_SUFFIXES = (".tif", ".tiff", ".tif.gz", ".tiff.gz")
 
 
 class Cohort(NamedTuple):
@@ -155,16 +154,15 @@ def _place_rows(file: Path, manifest: Manifest) -> list[PlacedFile]:
 
 
 def _distinct_stems(placed: Sequence[PlacedFile]) -> list[str]:
-    """Return distinct stems that also differ from those of TIFF pages, such as `NAME_p0002`."""
+    """Return distinct stems that also differ from those of pages, such as `NAME_p0002`.
+
+    Any file may contain several pages, because the suffix does not determine the format.
+    """
     stems = distinct_stems(placed)
-    tiffs: set[str] = set()
-    for file, stem in zip(placed, stems, strict=True):
-        if file.path is not None and file.path.name.lower().endswith(_TIFF_SUFFIXES):
-            tiffs.add(name_key(stem))
     taken = {name_key(stem) for stem in stems}
     for index, stem in enumerate(stems):
         page = _PAGE.fullmatch(stem)
-        if page is None or name_key(page[1]) not in tiffs:
+        if page is None or name_key(page[1]) not in taken:
             continue
         number = 1
         while name_key(stems[index]) in taken:

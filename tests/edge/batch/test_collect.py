@@ -59,9 +59,10 @@ def test_missing_file_of_manifest_is_an_input(tmp_path: Path) -> None:
     assert stems(collect_cohort(str(tmp_path / "m.csv"))) == ["gone"]
 
 
-def test_stems_differ_from_further_pages_of_tiff(tmp_path: Path) -> None:
-    make_files(tmp_path, "a.tif", "a_p0002.png", "b.png", "b_p0002.png")
-    assert stems(collect_cohort(str(tmp_path))) == ["a", "a_p0002-2", "b", "b_p0002"]
+@pytest.mark.parametrize("name", ["a.tif", "a.dcm", "a"])
+def test_stems_differ_from_further_pages(tmp_path: Path, name: str) -> None:
+    make_files(tmp_path, name, "a_p0002.png", "b_p0002.png")
+    assert stems(collect_cohort(str(tmp_path))) == ["a", "a_p0002-2", "b_p0002"]
 
 
 def test_equal_names_are_counted_as_renamed(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from edgeseg.system.regular_files import open_regular_file
 
 FileKind: TypeAlias = Literal["photograph", "mask", "video", "result", "other"]
 
-_RESULT_TEXT = b"tEXtedgeseg:"
+# Text of a PNG result, or comment of a JPEG result.
+_RESULT_TEXT = re.compile(rb"(?:tEXt|\xff\xfe..)edgeseg:", re.DOTALL)
 # Manufacturer in a DICOM result. A PACS does not change this value.
 _RESULT_DICOM = re.compile(rb"\x08\0\x70\0(?:LO..|....)edgeseg", re.DOTALL)
 _SIGNATURES = (
@@ -64,7 +65,7 @@ def is_result(path: Path) -> bool:
         beginning = _read_beginning(path)
     except OSError:
         return False
-    return _RESULT_TEXT in beginning or (
+    return _RESULT_TEXT.search(beginning) is not None or (
         is_dicom(beginning) and _RESULT_DICOM.search(beginning) is not None
     )
 

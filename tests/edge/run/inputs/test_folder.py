@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from cv2.typing import MatLike
 
-from edgeseg.imaging.encoder import encode_png
+from edgeseg.imaging.encoder import encode_jpeg, encode_png
 from edgeseg.run.inputs.folder import FolderScanner
 from edgeseg.synthetic import generate_photo
 
@@ -158,7 +158,8 @@ def test_scan_counts_results_by_name_and_content(tmp_path: Path) -> None:
     (tmp_path / "renamed.png").write_bytes(
         PNG[:33] + b"\0\0\0\x0ftEXt" + text + bytes(4) + PNG[33:]
     )
-    assert FolderScanner().scan(tmp_path).skipped.count("result") == 3
+    (tmp_path / "renamed.jpg").write_bytes(encode_jpeg(SYNTHETIC.photo, {"edgeseg:model": "x"}))
+    assert FolderScanner().scan(tmp_path).skipped.count("result") == 4
 
 
 def test_scan_counts_subfolders_unless_recursive(tmp_path: Path) -> None:

@@ -18,9 +18,14 @@ from edgeseg.system.files import commit, temporary_beside, write_errors_named
 from edgeseg.system.regular_files import open_regular_file
 
 _CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
-# Empty boxes at the end of the file, which players ignore. They mark the video as a result.
+# Empty boxes at the end of the file, which players ignore. A video with this mark may be
+# overwritten.
 _MARKS = {".mp4": b"\0\0\0\x15freeedgeseg:video", ".avi": b"JUNK\x0e\0\0\0edgeseg:video\0"}
 _MAX_MARK_BYTES = 32
+_NOT_OVERWRITTEN = (
+    "refusing to overwrite a file that edgeseg did not write. "
+    "Move it or choose another folder with -o."
+)
 _MAX_SIDE = 4096  # pixels
 _MAX_PAUSE_S = 10.0  # longer pauses of a live source are shortened to this duration
 # Space for another frame and the index. A video without an index cannot be played.
@@ -58,7 +63,8 @@ class OverlayVideo:
             time: time at which the frame was received.
 
         Raises:
-            SystemSetupError: The disk is almost full. Earlier frames are kept.
+            SystemSetupError: The disk is almost full, and earlier frames are kept. No format can be
+                written, or the video would overwrite a file that edgeseg did not write.
         """
         self.check_free_space()
         if self.writer is None:
@@ -122,6 +128,8 @@ class OverlayVideo:
         silence_opencv()
         for suffix, codec in _CODECS.items():
             path = self.path.with_suffix(suffix)
+            if _is_foreign(path):
+                raise SystemSetupError(f"{path}: {_NOT_OVERWRITTEN}")
             with write_errors_named(path):
                 temporary, file = self._stack.enter_context(temporary_beside(path, suffix))
             writer = cv2.VideoWriter(
@@ -146,22 +154,17 @@ class OverlayVideo:
         return is_readable
 
 
-def _reject_foreign(path: Path) -> None:
+def _is_foreign(path: Path) -> bool:
+    """Return whether a file exists that is not a video of edgeseg."""
     if not path.exists():
-        return
+        return False
     try:
         with open_regular_file(path) as file:
             size = os.fstat(file.fileno()).st_size
             file.seek(max(0, size - _MAX_MARK_BYTES))
-            is_foreign = size > 0 and not file.read().endswith(_MARKS[path.suffix])
+            return size > 0 and not file.read().endswith(_MARKS[path.suffix])
     except OSError:
-        is_foreign = True
-    if is_foreign:
-        raise PhotoError(
-            f"{path}: refusing to overwrite a file that edgeseg did not write. "
-            "Move it or choose another folder with -o.",
-            "not_overwritten",
-        )
+        return True
 
 
 @contextmanager
@@ -176,13 +179,14 @@ def open_overlay_video(folder: Path, stem: str, fps: float, live: bool) -> Itera
             frame arrives.
 
     Raises:
-        PhotoError: A file with the name of the video exists that edgeseg did not write.
+        PhotoError: A file `STEM_overlay.mp4` exists that edgeseg did not write.
         SystemSetupError: The video cannot be written.
     """
-    for suffix in _CODECS:
-        _reject_foreign(folder / f"{stem}_overlay{suffix}")
+    path = folder / f"{stem}_overlay.mp4"
+    if _is_foreign(path):
+        raise PhotoError(f"{path}: {_NOT_OVERWRITTEN}", "not_overwritten")
     with ExitStack() as stack:
-        video = OverlayVideo(folder / f"{stem}_overlay.mp4", fps, live, stack)
+        video = OverlayVideo(path, fps, live, stack)
         video.check_free_space()
         try:
             yield video

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edgeseg.errors import PhotoError, SystemSetupError
+from edgeseg.errors import EdgesegError, PhotoError, SystemSetupError
 from edgeseg.run.results import overlay_video
 from edgeseg.run.results.overlay_video import open_overlay_video
 from edgeseg.system.files import remove_stale_temporaries
@@ -49,9 +49,9 @@ def test_overlay_video_appears_when_closed(tmp_path: Path) -> None:
     assert count_frames(video.path) == 5
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+@pytest.mark.parametrize(("suffix", "error"), [(".mp4", PhotoError), (".avi", SystemSetupError)])
 def test_overlay_video_replaces_only_own_video(
-    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    suffix: str, error: type[EdgesegError], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(overlay_video, "_CODECS", {suffix: overlay_video._CODECS[suffix]})
     for count in (2, 3):
@@ -61,13 +61,18 @@ def test_overlay_video_replaces_only_own_video(
         assert count_frames(video.path) == count
     foreign = video.path.read_bytes()[:-1]
     video.path.write_bytes(foreign)
-    with (
-        pytest.raises(PhotoError) as caught,
-        open_overlay_video(tmp_path, "eye", 25.0, live=False),
-    ):
-        pass
-    assert caught.value.code == "not_overwritten"
-    assert video.path.read_bytes() == foreign
+    with pytest.raises(error), open_overlay_video(tmp_path, "eye", 25.0, live=False) as video:
+        video.write(FRAME, START)
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [foreign]
+
+
+def test_overlay_video_ignores_foreign_file_with_suffix_of_another_format(tmp_path: Path) -> None:
+    foreign = tmp_path / "eye_overlay.avi"
+    foreign.write_bytes(b"video of the user")
+    with open_overlay_video(tmp_path, "eye", 25.0, live=False) as video:
+        video.write(FRAME, START)
+    assert video.path.name == "eye_overlay.mp4"
+    assert foreign.read_bytes() == b"video of the user"
 
 
 def test_overlay_video_without_frame_leaves_no_file(tmp_path: Path) -> None:

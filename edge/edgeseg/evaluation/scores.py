@@ -39,8 +39,8 @@ class StructureScores(msgspec.Struct, frozen=True):
 
     Attributes:
         cldice: harmonic mean of the share of the predicted skeleton in the manual mask and the
-            share of the manual skeleton in the predicted mask (Shit et al. 2021); 1 if neither mask
-            has a vessel.
+            share of the manual skeleton in the predicted mask (Shit et al. 2021). If a skeleton
+            is empty, the value is 1 if both masks are equal, and 0 otherwise.
         thin_sensitivity: share of the manual skeleton's pixels on thin vessels that are predicted;
             None if the manual mask has no thin vessels. A vessel is thin if 2 x distance transform
             - 1 is less than 3 pixels, scaled to a field of view of 1000 pixels.

@@ -70,9 +70,11 @@ def compare_structure(
     manual = None if predicted is None else _trace(truth, inside, diameter, area)
     if predicted is None or manual is None:
         return None
-    cldice = 1.0
-    if predicted.area or manual.area:
-        cldice = _cldice(predicted.covered_by(truth), manual.covered_by(prediction))
+    shares = predicted.covered_by(truth), manual.covered_by(prediction)
+    if shares == (None, None) and _are_equal(prediction, truth, inside):
+        cldice = 1.0
+    else:
+        cldice = _cldice(*shares)
     thin = manual.widths * REFERENCE_WIDTH / diameter < THIN_WIDTH
     return StructureScores(
         cldice=cldice,
@@ -102,6 +104,11 @@ def _is_inside(mask: Mask, inside: Mask) -> bool:
     """Return whether all pixels of a mask are counted. Then no copy of the mask is required."""
     bands = row_bands(len(mask))
     return all(not np.any((mask[rows] != 0) & (inside[rows] == 0)) for rows in bands)
+
+
+def _are_equal(first: Mask, second: Mask, inside: Mask | None) -> bool:
+    different = cv2.bitwise_xor(first, second, mask=inside)
+    return cv2.countNonZero(different) == 0
 
 
 def _cldice(precision: float | None, sensitivity: float | None) -> float:

@@ -97,6 +97,15 @@ def test_cldice_of_different_masks_without_skeleton_is_zero(truth: Mask) -> None
     assert scores.cldice == 0
 
 
+def test_cldice_of_equal_masks_without_skeleton_is_one() -> None:
+    inside = draw_lines(50)
+    first, second = draw_spot((100, 100)), draw_spot((100, 100))
+    second[-1] = 255  # not counted
+    scores = compare_structure(first, second, inside)
+    assert scores is not None
+    assert (scores.cldice, scores.vessel_density_difference) == (1, 0)
+
+
 def test_structure_of_a_mostly_marked_mask_is_undefined() -> None:
     white = np.full((SIDE, SIDE), 255, np.uint8)
     assert compare_structure(white, draw_lines(5)) is None

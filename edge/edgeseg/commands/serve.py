@@ -21,6 +21,7 @@ from edgeseg.server.application import create_application
 from edgeseg.server.listening import Address, Certificate, open_socket, serve_application
 from edgeseg.server.middleware import LOOPBACK_NAMES
 from edgeseg.system.allocator import return_freed_memory
+from edgeseg.system.hosts import is_loopback
 from edgeseg.system.signals import stop_by_signals
 from edgeseg.system.standard_streams import divert_stdout
 
@@ -114,7 +115,7 @@ def serve(
     if keyfile is not None and certfile is None:
         raise UsageError("--keyfile requires --certfile. Add --certfile or omit --keyfile.")
     certificate = None if certfile is None else Certificate(certfile, keyfile)
-    token = None if _is_loopback(host) else _read_token()
+    token = None if is_loopback(host) else _read_token()
     if save is not None:
         _prepare_folder(save)
     return_freed_memory()
@@ -151,15 +152,6 @@ def _prepare_folder(folder: Path) -> None:
     make_folder(folder)
     check_folder_writable(folder)
     remove_stale_temporaries(folder)
-
-
-def _is_loopback(host: str) -> bool:
-    if host in LOOPBACK_NAMES:
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _read_token() -> str:

@@ -1,12 +1,12 @@
 """Connection to a Dask cluster, which may be started on this machine."""
 
-import ipaddress
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from edgeseg.errors import SystemSetupError, UsageError, missing_extra, one_line
+from edgeseg.system.hosts import is_loopback
 
 try:
     import dask
@@ -77,18 +77,11 @@ def check_address(address: str, insecure: bool) -> None:
             f"--dask {address}: not the address of a Dask scheduler. "
             "Use tls://HOST:PORT, tcp://HOST:PORT or local:N."
         )
-    if parts.scheme != "tls" and not _is_loopback(host) and not insecure:
+    if parts.scheme != "tls" and not is_loopback(host) and not insecure:
         raise UsageError(
             f"--dask {address}: the connection is not encrypted. Use tls://, "
             "or --insecure in a network that you trust."
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 @contextmanager

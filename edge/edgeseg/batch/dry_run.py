@@ -34,7 +34,7 @@ _MB = 1_000_000
 
 
 class SampleCost(NamedTuple):
-    """Cost of one photograph, measured on a sample.
+    """Cost of one file, measured on a sample.
 
     Attributes:
         seconds: processing time of one worker in seconds.
@@ -77,9 +77,9 @@ def estimate_job(request: JobRequest, show: ShowProgress) -> list[tuple[str, str
         processor = TaskProcessor(Path(folder), job)
         cost = _measure_cost(processor, _select_sample(cohort.inputs))
     facts = [
-        ("photographs", f"{count:,}"),
+        ("files", f"{count:,}"),
         ("skipped files", cohort.skipped.describe() or "none"),
-        ("renamed results", f"{cohort.renamed:,} (photographs with equal names)"),
+        ("renamed results", f"{cohort.renamed:,} (files with equal names)"),
         ("missing files", f"{len(missing):,}{_examples(missing)}"),
         ("without a valid header", f"{len(unreadable):,}{_examples(unreadable)}"),
         ("model", f"{job.model.name} {job.model.precision}, {job.model.runtime}"),
@@ -94,21 +94,21 @@ def _time_facts(
     request: JobRequest, plan: WorkerPlan, count: int, seconds: float
 ) -> list[tuple[str, str]]:
     """Return the number of workers and the time. The size of a Dask cluster is not known."""
-    per_photograph = f"{seconds * 1000:.0f} ms per photograph and worker"
+    per_file = f"{seconds * 1000:.0f} ms per file and worker"
     threads = f"{plural(plan.threads, 'thread')} each"
     if plan.workers is None:
         return [
             ("workers", f"those of the Dask cluster, with {threads}"),
-            ("estimated time", per_photograph),
+            ("estimated time", per_file),
         ]
     shards = -(-count // request.shard.count)
     duration = format_duration(seconds * shards / min(plan.workers, shards))
     facts = [
         ("workers", f"{plan.workers} with {threads}"),
-        ("estimated time", f"{duration} ({per_photograph})"),
+        ("estimated time", f"{duration} ({per_file})"),
     ]
     if request.shard.count > 1:
-        facts.append(("shard", f"{request.shard}, about {shards:,} photographs"))
+        facts.append(("shard", f"{request.shard}, about {shards:,} files"))
     return facts
 
 
@@ -131,7 +131,7 @@ def _has_header(location: str) -> bool:
 
 
 def _select_sample(inputs: Sequence[JobInput]) -> list[JobInput]:
-    """Return photographs at regular intervals of the list."""
+    """Return files at regular intervals of the list."""
     step = max(1, len(inputs) // _SAMPLE)
     return list(inputs[step // 2 :: step][:_SAMPLE])
 
@@ -139,7 +139,7 @@ def _select_sample(inputs: Sequence[JobInput]) -> list[JobInput]:
 def _measure_cost(processor: TaskProcessor, sample: Sequence[JobInput]) -> SampleCost:
     """Measure the cost of processing a sample.
 
-    The first photograph of the sample is also processed before the measurement, because the first
+    The first file of the sample is also processed before the measurement, because the first
     segmentation is slower than the next ones.
     """
     stop = StopRequest()

@@ -155,7 +155,9 @@ class LocalExecutor:
             self._run.progress.take_back(reported)
         if self._error is not None or self._is_stopping:
             return
-        if slot.task is not None:
+        if slot.task is not None and death.exit_code == 0 and not slot.reported:
+            self._queue.add(slot.task)  # SIGTERM arrived before the worker started the task
+        elif slot.task is not None:
             self._queue.repeat(slot.task, describe_exit(death.exit_code))
         elif not slot.is_ready:
             self._count_start_death(death)

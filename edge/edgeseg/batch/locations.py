@@ -5,7 +5,6 @@ Credentials are read from the environment. A URL must not contain credentials, b
 the table contain the URLs.
 """
 
-import ipaddress
 import posixpath
 import re
 from pathlib import Path
@@ -13,6 +12,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from edgeseg.errors import UsageError, escape_text
 from edgeseg.imaging.photo import read_photo_bytes
+from edgeseg.system.hosts import is_loopback
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _SCHEMES = ("s3", "gs", "sftp", "https", "http")
@@ -46,16 +46,8 @@ def check_url(url: str) -> None:
         )
     if not host:
         raise UsageError(f"{shown}: the URL has no host or bucket. Correct it.")
-    if parts.scheme == "http" and not is_this_machine(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise UsageError(f"{shown}: the connection is not encrypted. Use https://.")
-
-
-def is_this_machine(host: str) -> bool:
-    """Return whether a host is a loopback address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def join_url(folder: str, name: str) -> str:

@@ -18,7 +18,7 @@ from edgeseg.batch.parts import (
 from edgeseg.batch.shard import Shard
 from edgeseg.batch.table import TABLE_NAME, open_table, write_dictionary
 from edgeseg.batch.table_columns import make_row, table_columns
-from edgeseg.run.results.reporter import FrameCounts
+from edgeseg.run.results.reporter import FrameCounts, first_codes
 
 _ROWS_AT_ONCE = 5000
 
@@ -28,8 +28,7 @@ class JobSummary(NamedTuple):
 
     Attributes:
         counts: number of photographs for each outcome.
-        reasons: number of failed or skipped photographs for each reason. The key is the first code
-            of the record.
+        reasons: number of failed or skipped photographs for each code of `first_codes`.
         rows: number of rows of the table.
         missing: ranges of inputs that are not processed.
     """
@@ -70,7 +69,7 @@ def join_parts(output: Path, job: JobFile) -> JobSummary:
             for source, entry in block:
                 for records in entry.frames():
                     counts.add(records)
-                    reasons.update(records[0].reasons[:1])
+                    reasons.update(first_codes(records))
                     cells += [make_row(record, source, manifest_names) for record in records]
                     if page is not None:
                         page.add(entry.number, records)

@@ -27,10 +27,10 @@ class WorkerReady(msgspec.Struct, frozen=True, tag="ready"):
 
 
 class PhotographDone(msgspec.Struct, frozen=True, tag="photograph"):
-    """The worker has processed a photograph.
+    """The worker has processed a file, which may contain several photographs.
 
     Attributes:
-        failed: whether the photograph, or a page of the file, failed.
+        failed: whether a photograph of the file failed.
     """
 
     failed: bool = False

@@ -24,7 +24,7 @@ from edgeseg.run.results.html_page import (
     reject_foreign_page,
 )
 from edgeseg.run.results.record import Records, ResultRecord
-from edgeseg.run.results.reporter import FrameCounts
+from edgeseg.run.results.reporter import FrameCounts, first_codes
 from edgeseg.system.files import write_atomically
 
 _TEMPLATE = "cohort.html"
@@ -104,7 +104,7 @@ class CohortPage:
             number: number of the input that contains the photograph.
             records: records of the photograph.
         """
-        for code in dict.fromkeys(one.reasons[0] for one in records if one.reasons):
+        for code in first_codes(records):
             self._add_failure(code, records[0])
         for record in records:
             self._add_values(number, record)

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from edgeseg.batch.messages import Message, Task, WorkerDied, decode_message, encode_task
+from edgeseg.system.python_command import module_command
 
 _CLOSING_S = 60.0  # time for a worker to finish its current photograph
 
@@ -35,17 +35,11 @@ class BatchWorker:
 
     def __init__(self, output: Path, events: "Queue[Event]", remote: str | None) -> None:
         environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "edgeseg.batch.worker", str(output.absolute())]
+        command = module_command("edgeseg.batch.worker", str(output))
         if remote is not None:
             command.append(remote)
-        # `python -m` imports modules from the current folder, which may contain any file.
-        source_root = Path(__file__).parents[2]
         self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=source_root,
-            env=environment,
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
         )
         self._events = events
         self._reader = threading.Thread(target=self._read_messages, daemon=True)

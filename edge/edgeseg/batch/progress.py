@@ -8,16 +8,16 @@ from edgeseg.batch.messages import PhotographDone
 
 
 class JobProgress:
-    """Counter of a shard's photographs.
+    """Counter of a shard's files.
 
     Args:
-        total: number of photographs to process in this call.
+        total: number of files to process in this call.
         changed: callback after every change.
         clock: monotonic clock in seconds.
 
     Attributes:
-        done: number of processed photographs.
-        failed: number of failed photographs.
+        done: number of processed files.
+        failed: number of files with a failed photograph.
     """
 
     def __init__(
@@ -34,12 +34,12 @@ class JobProgress:
         self._start = clock()
 
     def add(self, photograph: PhotographDone) -> None:
-        """Count a photograph."""
+        """Count a file."""
         self._count(photograph, 1)
         self._changed(self)
 
     def take_back(self, photograph: PhotographDone) -> None:
-        """Subtract a photograph that will be processed again."""
+        """Subtract a file that will be processed again."""
         self._count(photograph, -1)
 
     def _count(self, photograph: PhotographDone, number: int) -> None:
@@ -48,7 +48,7 @@ class JobProgress:
 
     @property
     def rate(self) -> float:
-        """Photographs per second since the start."""
+        """Files per second since the start."""
         return self.done / max(self._clock() - self._start, 1e-3)
 
     def describe(self) -> str:
@@ -57,7 +57,7 @@ class JobProgress:
         if self.done:
             left = f", {format_duration((self.total - self.done) / self.rate)} left"
         return (
-            f"{self.done:,} of {self.total:,} photographs, {self.rate:.1f}/s{left}, "
+            f"{self.done:,} of {self.total:,} files, {self.rate:.1f}/s{left}, "
             f"{self.failed:,} failed"
         )
 

@@ -190,12 +190,12 @@ def _report_changes(output: Path, job: JobFile, warn: Warn) -> None:
     new = len(found - known)
     if new:
         warn(
-            f"{plural(new, 'photograph')} added after the job was created and not included. "
+            f"{plural(new, 'file')} added after the job was created and not included. "
             "Start another job for these files."
         )
     gone = len(known - found)
     if gone:
-        warn(f"{plural(gone, 'photograph')} of the job could not be found in {job.input}")
+        warn(f"{plural(gone, 'file')} of the job could not be found in {job.input}")
 
 
 def process_shard(

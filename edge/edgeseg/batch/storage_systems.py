@@ -5,9 +5,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urljoin, urlsplit
 
-from edgeseg.batch.locations import is_remote, is_this_machine
+from edgeseg.batch.locations import is_remote
 from edgeseg.errors import missing_extra
 from edgeseg.imaging.decoder import MAX_FILE_BYTES
+from edgeseg.system.hosts import is_loopback
 
 try:
     import aiohttp
@@ -51,7 +52,7 @@ async def _check_redirect(
 ) -> None:
     location = redirect.response.headers.get("Location", "")
     target = urlsplit(urljoin(str(redirect.url), location))
-    if target.scheme != "https" and not is_this_machine(target.hostname or ""):
+    if target.scheme != "https" and not is_loopback(target.hostname or ""):
         raise InsecureRedirectError
 
 

@@ -68,8 +68,7 @@ class TaskQueue:
         if task.stop - task.start > 1:
             count = task.stop - task.start
             self._run.warn(
-                f"a worker process ended unexpectedly ({cause}); "
-                f"{count} photographs are processed again"
+                f"a worker process ended unexpectedly ({cause}); {count} files are processed again"
             )
             self._again.extendleft(reversed(task.halves()))
             return

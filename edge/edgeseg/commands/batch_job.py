@@ -46,7 +46,8 @@ def process_job(request: JobRequest) -> None:
             progress = process_shard(request, job, stop, make_progress, _warn)
         left = progress.total - progress.done
         if stop.signal == signal.SIGINT or (stop.asked and left):
-            _warn(f"stopped: {plural(left, 'photograph')} not processed. Continue with --resume.")
+            rest = f"{plural(left, 'file')} not processed" if left else "the table was not written"
+            _warn(f"stopped: {rest}. Continue with --resume.")
             sys.exit(128 + stop.signal)
     if request.shard.count == 1:
         if request.resume and not progress.total:
@@ -55,7 +56,7 @@ def process_job(request: JobRequest) -> None:
         return
     counts = count_shard(request.output, job, request.shard)
     _warn(
-        f"shard {request.shard}: {plural(progress.done, 'photograph')} processed by this call; "
+        f"shard {request.shard}: {plural(progress.done, 'file')} processed by this call; "
         f"whole shard: {plural(counts.total, 'photograph')}, {counts.failed} failed. Merge "
         f"the shards with --merge {request.location}"
     )
@@ -113,7 +114,7 @@ def _join(
     if missing:
         first = summary.missing[0]
         _warn(
-            f"{missing} of {plural(job.count, 'photograph')} not processed (the first is number "
+            f"{missing} of {plural(job.count, 'file')} not processed (the first is number "
             f"{first.start + 1}): the table is incomplete. Process the missing shards, or use "
             "--resume."
         )

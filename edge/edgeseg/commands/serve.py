@@ -21,6 +21,7 @@ from edgeseg.server.application import create_application
 from edgeseg.server.listening import Address, Certificate, open_socket, serve_application
 from edgeseg.server.middleware import LOOPBACK_NAMES
 from edgeseg.system.allocator import return_freed_memory
+from edgeseg.system.hosts import is_loopback
 from edgeseg.system.signals import stop_by_signals
 from edgeseg.system.standard_streams import divert_stdout
 
@@ -33,27 +34,28 @@ TOKEN_VARIABLE = "EDGESEG_TOKEN"  # noqa: S105 - a name
 _WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104
 
 
-def _normalize_names(
-    context: click.Context, parameter: click.Parameter, names: tuple[str, ...]
-) -> tuple[str, ...]:
-    return tuple(_normalize_name(name) for name in names)
-
-
-def _normalize_name(name: str) -> str:
-    """Return a host name in lower case, or an IPv6 address without brackets."""
+def _normalize_host(name: str) -> str:
+    """Return a name in lower case, or an IPv6 address in its short form without brackets."""
     name = name.lower().strip("[]")
     if ":" not in name:
         return name
     try:
         return str(ipaddress.IPv6Address(name))
     except ValueError as error:
-        raise UsageError(
-            f"--allow-host {name}: not a name or an address. Omit the scheme and the port."
+        raise click.BadParameter(
+            f"{name!r} is not a name or an address. Omit the scheme and the port."
         ) from error
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--host",
+    type=_normalize_host,
+    default="127.0.0.1",
+    show_default=True,
+    metavar="ADDRESS",
+    help="Address to listen on.",
+)
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -66,8 +68,8 @@ def _normalize_name(name: str) -> str:
 @click.option(
     "--allow-host",
     "allowed_hosts",
+    type=_normalize_host,
     multiple=True,
-    callback=_normalize_names,
     metavar="NAME",
     help="Additional name or address of this machine that clients may use in the URL. Repeatable.",
 )
@@ -113,7 +115,7 @@ def serve(
     if keyfile is not None and certfile is None:
         raise UsageError("--keyfile requires --certfile. Add --certfile or omit --keyfile.")
     certificate = None if certfile is None else Certificate(certfile, keyfile)
-    token = None if _is_loopback(host) else _read_token()
+    token = None if is_loopback(host) else _read_token()
     if save is not None:
         _prepare_folder(save)
     return_freed_memory()
@@ -152,15 +154,6 @@ def _prepare_folder(folder: Path) -> None:
     remove_stale_temporaries(folder)
 
 
-def _is_loopback(host: str) -> bool:
-    if host in LOOPBACK_NAMES:
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _read_token() -> str:
     token = os.environ.get(TOKEN_VARIABLE, "")
     if token and not re.fullmatch("[!-~]{16,}", token):
@@ -172,7 +165,7 @@ def _read_token() -> str:
 
 
 def _allowed_hosts(host: str, allowed: tuple[str, ...]) -> frozenset[str]:
-    own = () if host in _WILDCARDS else (host.lower(),)
+    own = () if host in _WILDCARDS else (host,)
     return LOOPBACK_NAMES.union(allowed, own)
 
 

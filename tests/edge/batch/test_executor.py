@@ -147,6 +147,24 @@ def test_rest_of_terminated_worker_is_processed(
     assert [entry.number for entry in read_entries(tmp_path / "out")] == list(range(60))
 
 
+def test_task_that_terminated_worker_did_not_start_is_processed_without_warning(
+    tmp_path: Path, make_job: Callable[..., JobFile], fill: FolderFiller
+) -> None:
+    job = make_job(fill(tmp_path / "in", 5), masks=False)
+    warnings: list[str] = []
+
+    def terminate(now: JobProgress) -> None:
+        if now.done <= 3:
+            for child in psutil.Process().children():
+                child.terminate()
+
+    progress = JobProgress(5, terminate)
+    inputs = open_inputs(tmp_path / "out", job)
+    shard_run = ShardRun(tmp_path / "out", job, inputs, progress, StopRequest(), warnings.append)
+    LocalExecutor(shard_run, 1).run(InputRange(start, start + 1) for start in range(5))
+    assert (progress.done, warnings) == (5, [])
+
+
 def test_workers_import_no_modules_from_current_folder(
     tmp_path: Path,
     make_job: Callable[..., JobFile],
@@ -158,6 +176,21 @@ def test_workers_import_no_modules_from_current_folder(
     monkeypatch.chdir(tmp_path)
     assert run(Path("out"), job, 1).done == 1
     assert (tmp_path / "out" / "eye0_vessels.png").is_file()
+
+
+def test_workers_find_relative_paths_of_environment(
+    tmp_path: Path,
+    make_job: Callable[..., JobFile],
+    fill: FolderFiller,
+    add_start_code: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    job = make_job(fill(tmp_path / "in", 1))
+    add_start_code("open('started', 'w').close()")
+    monkeypatch.setenv("PYTHONPATH", "site")
+    monkeypatch.chdir(tmp_path)
+    assert run(Path("out"), job, 1).done == 1
+    assert (tmp_path / "started").is_file()
 
 
 def test_file_with_failed_page_counts_as_failed(

@@ -33,7 +33,7 @@ def fake_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeWorker:
             f"#!{sys.executable}",
             "import os, signal, sys, time, json",
             "import numpy as np",
-            "argv = sys.argv[3:]",
+            "argv = sys.argv[5:]",
             body,
         ]
         script.write_text("\n".join(lines) + "\n")

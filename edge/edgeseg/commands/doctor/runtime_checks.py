@@ -2,7 +2,6 @@
 
 import signal
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 from edgeseg.errors import SystemSetupError, one_line
 from edgeseg.imaging.arrays import Probability
 from edgeseg.models.card import ModelCard, read_card
+from edgeseg.system.python_command import module_command
 from edgeseg.system.scratch_folder import scratch_folder
 
 MAX_MASK_DIFFERENCE = 0.01
@@ -121,14 +121,9 @@ def _ask_worker(*arguments: str) -> WorkerAnswer:
         SystemSetupError: The worker failed, crashed or timed out.
         ValueError: The output is not JSON.
     """
-    command = [sys.executable, "-m", "edgeseg.commands.doctor.check_worker", *arguments]
-    # Run in another folder, because `python -m` imports modules from the current folder, which may
-    # contain any file.
-    source_root = Path(__file__).parents[3]
+    command = module_command("edgeseg.commands.doctor.check_worker", *arguments)
     try:
-        done = subprocess.run(
-            command, cwd=source_root, capture_output=True, timeout=TIMEOUT_S, check=False
-        )
+        done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired as error:
         raise SystemSetupError(f"no result after {TIMEOUT_S} s") from error
     if done.returncode:

@@ -10,7 +10,7 @@ from msgspec import UNSET
 from edgeseg.console import plural
 from edgeseg.errors import escape_text
 from edgeseg.run.results.mask_record import MaskRecord
-from edgeseg.run.results.record import ResultRecord, encode_record
+from edgeseg.run.results.record import Code, ResultRecord, encode_record
 from edgeseg.system.files import write_errors_named
 from edgeseg.system.rate_limit import RateLimitedMessage
 
@@ -115,6 +115,21 @@ class FrameCounts:
         }
         parts = [f"{count} {words}" for words, count in counts.items() if count]
         return ", ".join(parts) or "no frames"
+
+
+def first_codes(records: Sequence[ResultRecord]) -> list[Code]:
+    """Return the codes under which a frame without a segmented field of view is counted.
+
+    Args:
+        records: records of the frame.
+
+    Returns:
+        The first reason of each record, without duplicates. The list is empty if a record has the
+        status `ok`, because `FrameCounts` then counts the frame as segmented.
+    """
+    if any(record.status == "ok" for record in records):
+        return []
+    return list(dict.fromkeys(record.reasons[0] for record in records if record.reasons))
 
 
 def _is_ungradable(record: ResultRecord) -> bool:

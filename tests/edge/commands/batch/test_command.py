@@ -167,7 +167,9 @@ def test_failed_page_of_tiff_gives_exit_code_3_and_is_listed(tmp_path: Path) -> 
     assert cv2.imwritemulti(str(tiff), [generate_photo(0, 160).photo, black, black])
     out, page = tmp_path / "out", tmp_path / "out" / "page.html"
     arguments = (tmp_path / "in", "-o", out, "--workers", "1", "--html", page)
-    assert call(*arguments, "--shard", "1/2").exit_code == 3
+    shard = call(*arguments, "--shard", "1/2")
+    assert shard.exit_code == 3
+    assert "1 file " in shard.stderr and "3 photographs" in shard.stderr
     merged = call("--merge", out)
     assert merged.exit_code == 3
     assert "2 failed" in merged.stderr and "(no_fundus 2)" in merged.stderr
@@ -189,7 +191,8 @@ def test_signal_after_last_photograph_loses_no_result(
 
     monkeypatch.setattr(JobProgress, "add", add_and_signal)
     out = tmp_path / "out"
-    assert call(cohort, "-o", out, "--workers", "1").exit_code == exit_code
+    stopped = call(cohort, "-o", out, "--workers", "1")
+    assert stopped.exit_code == exit_code and "not processed" not in stopped.stderr
     assert (out / "results.csv").exists() == (number == signal.SIGTERM)
     assert call("-o", out, "--resume").exit_code == 3
     assert len(read_rows(out)) == 3
@@ -198,7 +201,7 @@ def test_signal_after_last_photograph_loses_no_result(
 def test_dry_run_reports_estimates_and_writes_nothing(cohort: Path, tmp_path: Path) -> None:
     called = call(cohort, "-o", tmp_path / "out", "--dry-run", "--workers", "1")
     assert called.exit_code == 0, called.output
-    assert "cut.png" in called.stdout and "ms per photograph" in called.stdout
+    assert "cut.png" in called.stdout and "ms per file" in called.stdout
     assert list(tmp_path.iterdir()) == []
 
 
@@ -206,6 +209,7 @@ def test_dry_run_counts_missing_files_separately_from_invalid_files(tmp_path: Pa
     (tmp_path / "cut.png").write_bytes(b"cut")
     (tmp_path / "m.csv").write_text("path\ngone.png\ncut.png\n")
     facts = estimate(tmp_path / "m.csv", tmp_path / "out")
+    assert facts["files"] == "2"
     assert facts["missing files"].startswith("1 ") and "gone.png" in facts["missing files"]
     assert facts["without a valid header"].startswith("1 ")
 
@@ -217,7 +221,7 @@ def test_dry_run_uses_workers_and_threads_of_dask(cohort: Path, tmp_path: Path) 
     assert local["workers"].startswith("16 with 1 thread ")
     assert cv2.getNumThreads() == 1
     cluster = estimate(cohort, tmp_path / "out", dask="tls://scheduler:8786")
-    assert re.fullmatch("[0-9]+ ms per photograph and worker", cluster["estimated time"])
+    assert re.fullmatch("[0-9]+ ms per file and worker", cluster["estimated time"])
 
 
 def test_dry_run_with_remote_output_omits_free_space_of_this_machine(cohort: Path) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from edgeseg.run.results.record import ResultFiles, ResultRecord
-from edgeseg.run.results.reporter import Reporter, print_message
+from edgeseg.run.results.record import Code, ResultFiles, ResultRecord, Status
+from edgeseg.run.results.reporter import FrameCounts, Reporter, first_codes, print_message
 
 NAME = "::error::a\n\x1b]52;c;x\x07\u202e.png"
 
@@ -40,3 +40,24 @@ def test_reporter_json_does_not_escape_names(
     (line,) = capsys.readouterr().out.splitlines()
     values = json.loads(line)
     assert (values["source"], values["files"]["mask"]) == (NAME, NAME)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "codes"),
+    [
+        ([("ok", ()), ("skipped", ("ungradable",))], []),
+        ([("skipped", ("ungradable",)), ("skipped", ("ungradable",))], ["ungradable"]),
+        ([("skipped", ("ungradable",)), ("failed", ("no_fundus", "too_large"))],
+         ["ungradable", "no_fundus"]),
+    ],
+)  # fmt: skip
+def test_first_codes_of_frame_are_empty_if_frame_counts_as_segmented(
+    make_record: Callable[..., ResultRecord],
+    outcomes: list[tuple[Status, tuple[Code, ...]]],
+    codes: list[Code],
+) -> None:
+    records = [make_record(status=status, reasons=reasons) for status, reasons in outcomes]
+    counts = FrameCounts()
+    counts.add(records)
+    assert first_codes(records) == codes
+    assert counts.segmented == (not codes)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from edgeseg.commands.options import json_option, reject_nan, reject_repeated_data
+from edgeseg.commands.options import json_option, reject_not_finite, reject_repeated_data
 from edgeseg.console import print_line
 from edgeseg.datasets import DataSet, open_data
 from edgeseg.errors import ModelError, UsageError
@@ -94,7 +94,7 @@ PRECISIONS: dict[str, tuple[Precision, ...]] = {
 @click.option(
     "--max-dice-drop",
     type=click.FloatRange(-1, 1),
-    callback=reject_nan,
+    callback=reject_not_finite,
     metavar="X",
     help="Largest allowed drop of a data set's mean Dice.  [default: limit of each precision]",
 )

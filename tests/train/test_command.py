@@ -76,6 +76,7 @@ EPOCH = [*OUT, "--epochs", "1"]
         ([*EPOCH, "--loss", "inf", "1", "1"], 2, "--loss"),
         ([*EPOCH, "--learning-rate", "nan"], 2, "--learning-rate"),
         ([*OUT, "--minutes", "nan"], 2, "--minutes"),
+        ([*OUT, "--minutes", "inf"], 2, "--minutes"),
         ([*EPOCH, "--simulated-cameras", "2"], 2, "--simulated-cameras"),
         ([*EPOCH, "--freeze-statistics"], 2, "--start"),
         ([*EPOCH, "--freeze-statistics", "--resume"], 2, "--start"),

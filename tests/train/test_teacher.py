@@ -106,9 +106,24 @@ def test_label_of_a_repeated_photograph_is_written_once(
 ) -> None:
     save_checkpoint(checkpoint, tmp_path / "teacher.pt")
     (tmp_path / "eye.png").write_bytes(encode_png(PHOTO))
-    result = label(tmp_path, *[tmp_path / "eye.png"] * 2)
+    (tmp_path / "other").mkdir()
+    result = label(tmp_path, tmp_path / "eye.png", tmp_path / "other" / ".." / "eye.png")
     assert result.exit_code == 0, result.output
     assert len(list((tmp_path / "soft" / "masks").iterdir())) == 1
+
+
+def test_label_reports_file_that_is_not_a_photograph(
+    tmp_path: Path, checkpoint: Checkpoint
+) -> None:
+    save_checkpoint(checkpoint, tmp_path / "teacher.pt")
+    photos = tmp_path / "camera"
+    photos.mkdir()
+    (photos / "eye.png").write_bytes(encode_png(PHOTO))
+    (photos / "notes.txt").write_text("notes")
+    assert label(tmp_path, photos).exit_code == 0
+    result = label(tmp_path, photos, photos / "notes.txt")
+    assert result.exit_code == 3, result.output
+    assert "camera_notes" in result.stderr
 
 
 def test_label_without_photographs_is_rejected(tmp_path: Path, checkpoint: Checkpoint) -> None:

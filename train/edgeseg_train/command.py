@@ -10,7 +10,7 @@ import click
 import torch
 
 from edgeseg.cli import STARTED
-from edgeseg.commands.options import reject_nan
+from edgeseg.commands.options import reject_not_finite
 from edgeseg.console import print_line
 from edgeseg.datasets import DataSet, SplitChoice, open_data
 from edgeseg.errors import UsageError
@@ -78,7 +78,7 @@ def _print_architectures(ctx: click.Context, parameter: click.Parameter, value: 
                    "of this size. Repeatable. [default: size of the architecture]")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), metavar="N",
               help="Length of the run in epochs. Alternative: --minutes.")  # fmt: skip
-@click.option("--minutes", type=click.FloatRange(0, min_open=True), callback=reject_nan,
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), callback=reject_not_finite,
               metavar="M",
               help="Total length of the run in minutes, including earlier sessions. "
               "Alternative: --epochs.")  # fmt: skip
@@ -91,13 +91,13 @@ def _print_architectures(ctx: click.Context, parameter: click.Parameter, value: 
               help="Side length of a training crop in pixels.")  # fmt: skip
 @click.option("--batch", type=click.IntRange(1), default=8, show_default=True, metavar="N",
               help="Number of crops per step.")  # fmt: skip
-@click.option("--learning-rate", type=click.FloatRange(0, 1, min_open=True), callback=reject_nan,
-              default=3e-3, show_default=True,
+@click.option("--learning-rate", type=click.FloatRange(0, 1, min_open=True),
+              callback=reject_not_finite, default=3e-3, show_default=True,
               help="Peak learning rate of AdamW. Recommended with --start: 1e-3.")  # fmt: skip
 @click.option("--loss", type=(float, float, float), default=(0.5, 0.3, 0.2), show_default=True,
               metavar="DICE BCE FOCAL", help="Weights of the loss terms.")  # fmt: skip
-@click.option("--simulated-cameras", type=click.FloatRange(0, 1), callback=reject_nan, default=0.0,
-              show_default=True, metavar="SHARE",
+@click.option("--simulated-cameras", type=click.FloatRange(0, 1), callback=reject_not_finite,
+              default=0.0, show_default=True, metavar="SHARE",
               help="Share of the photographs that are changed as if another camera had taken "
                    "them.")  # fmt: skip
 @click.option("--freeze-statistics", is_flag=True,

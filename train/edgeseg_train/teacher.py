@@ -1,5 +1,6 @@
 """Command `edgeseg label`: soft labels of photographs, computed by trained networks."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -157,9 +158,11 @@ def _find_photographs(
             name = f"{data_set.name}_{pair.name}"
             yield name, f"{pair.name} of {spec}", partial(_load_photo, pair)
     for path in inputs:
-        files = sorted(path.iterdir()) if path.is_dir() else [path]
-        for file in map(Path.absolute, filter(is_photograph, files)):
-            yield f"{file.parent.name}_{photo_stem(file)}", str(file), partial(read_photo, file)
+        files = sorted(filter(is_photograph, path.iterdir())) if path.is_dir() else [path]
+        for file in files:
+            absolute = Path(os.path.abspath(file))  # noqa: PTH100 - links are not resolved
+            name = f"{absolute.parent.name}_{photo_stem(absolute)}"
+            yield name, str(absolute), partial(read_photo, file)
 
 
 def _load_photo(pair: Pair) -> Photo:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from edgeseg.commands.options import reject_nan
+from edgeseg.commands.options import reject_not_finite
 from edgeseg.console import print_line, print_table, show_status
 from edgeseg.errors import CheckError, IncomparableError, SystemSetupError, UsageError
 from edgeseg.system.files import check_folders
@@ -50,7 +50,7 @@ def parse_measure_changes(
 @click.option(
     "--max-dice-drop",
     type=click.FloatRange(-1, 1),
-    callback=reject_nan,
+    callback=reject_not_finite,
     default=DEFAULTS.dice_drop,
     show_default=True,
     metavar="X",
@@ -59,7 +59,7 @@ def parse_measure_changes(
 @click.option(
     "--max-photograph-drop",
     type=click.FloatRange(-1, 1),
-    callback=reject_nan,
+    callback=reject_not_finite,
     default=DEFAULTS.photograph_drop,
     show_default=True,
     metavar="X",
@@ -75,7 +75,7 @@ def parse_measure_changes(
 @click.option(
     "--max-latency-ratio",
     type=click.FloatRange(0, min_open=True),
-    callback=reject_nan,
+    callback=reject_not_finite,
     metavar="R",
     help="Largest allowed growth factor, from BASELINE to CURRENT, of the ratio between a row's "
     "time and the first row's time. 1.2 allows 20 % slower.  [default: no limit]",
@@ -83,7 +83,7 @@ def parse_measure_changes(
 @click.option(
     "--max-memory-ratio",
     type=click.FloatRange(0, min_open=True),
-    callback=reject_nan,
+    callback=reject_not_finite,
     metavar="R",
     help="Largest allowed growth factor, from BASELINE to CURRENT, of the ratio between a row's "
     "memory and the first row's memory. 1.2 allows 20 % more.  [default: no limit]",

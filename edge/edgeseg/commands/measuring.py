@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
-from edgeseg.commands.options import POSITIVE, convert_eye, reject_nan
+from edgeseg.commands.options import convert_eye, reject_not_finite
 from edgeseg.errors import UsageError, missing_extra
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _CHOICES = "edgeseg.measuring"  # key of the option values in click's `meta`
 
 
 def _store_choice(ctx: click.Context, param: click.Parameter, value: Any) -> Any:  # noqa: ANN401
-    checked = reject_nan(ctx, param, value) if isinstance(value, float) else value
+    checked = reject_not_finite(ctx, param, value) if isinstance(value, float) else value
     ctx.meta.setdefault(_CHOICES, {})[param.name] = checked
     return checked
 
@@ -61,7 +61,7 @@ def measuring_options(command: Callable[P, R]) -> Callable[P, R]:
                      expose_value=False,
                      help="Eye of the photographs. Adds the anatomical names of the quadrants "
                      "(requires --measures)."),
-        click.option("--um-per-px", type=POSITIVE, metavar="X",
+        click.option("--um-per-px", type=click.FloatRange(0, min_open=True), metavar="X",
                      callback=_store_choice, expose_value=False,
                      help="Micrometres per pixel. Adds measurements in micrometres (requires "
                      "--measures)."),

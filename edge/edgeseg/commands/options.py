@@ -23,8 +23,6 @@ RUNTIMES = ("auto", "onnxruntime", "openvino")
 PROVIDERS = ("cpu", "cuda", "tensorrt")
 SPLITS = ("train", "validation", "test", "all")
 
-POSITIVE = click.FloatRange(0, math.inf, min_open=True, max_open=True)
-
 
 def convert_eye(value: str) -> Eye:
     """Convert the value of `--eye`."""
@@ -36,10 +34,12 @@ def convert_eye(value: str) -> Eye:
     return eye
 
 
-def reject_nan(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
-    """Reject NaN, which click's number ranges accept."""
-    if value is not None and math.isnan(value):
-        raise click.BadParameter("'nan' is not a number", ctx, param)
+def reject_not_finite(
+    ctx: click.Context, param: click.Parameter, value: float | None
+) -> float | None:
+    """Reject NaN and infinity, which click's number ranges accept."""
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"'{value}' is not a finite number", ctx, param)
     return value
 
 
@@ -97,7 +97,7 @@ def threshold_option(command: Callable[P, R]) -> Callable[P, R]:
     return click.option(
         "--threshold",
         type=click.FloatRange(0, 1),
-        callback=reject_nan,
+        callback=reject_not_finite,
         metavar="T",
         help="Vessel probability threshold.  [default: stored in the model file]",
     )(command)
@@ -108,8 +108,8 @@ def measure_options(command: Callable[P, R]) -> Callable[P, R]:
     for option in (
         click.option("--eye", type=convert_eye, metavar="left|right",
                      help="Eye of the photographs. Adds the anatomical names of the quadrants."),
-        click.option("--um-per-px", callback=reject_nan, metavar="X",
-                     type=POSITIVE,
+        click.option("--um-per-px", callback=reject_not_finite, metavar="X",
+                     type=click.FloatRange(0, min_open=True),
                      help="Micrometres per pixel. Adds measurements in micrometres."),
     ):  # fmt: skip
         command = option(command)

@@ -34,27 +34,28 @@ TOKEN_VARIABLE = "EDGESEG_TOKEN"  # noqa: S105 - a name
 _WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104
 
 
-def _normalize_names(
-    context: click.Context, parameter: click.Parameter, names: tuple[str, ...]
-) -> tuple[str, ...]:
-    return tuple(_normalize_name(name) for name in names)
-
-
-def _normalize_name(name: str) -> str:
-    """Return a host name in lower case, or an IPv6 address without brackets."""
+def _normalize_host(name: str) -> str:
+    """Return a name in lower case, or an IPv6 address in its short form without brackets."""
     name = name.lower().strip("[]")
     if ":" not in name:
         return name
     try:
         return str(ipaddress.IPv6Address(name))
     except ValueError as error:
-        raise UsageError(
-            f"--allow-host {name}: not a name or an address. Omit the scheme and the port."
+        raise click.BadParameter(
+            f"{name!r} is not a name or an address. Omit the scheme and the port."
         ) from error
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--host",
+    type=_normalize_host,
+    default="127.0.0.1",
+    show_default=True,
+    metavar="ADDRESS",
+    help="Address to listen on.",
+)
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -67,8 +68,8 @@ def _normalize_name(name: str) -> str:
 @click.option(
     "--allow-host",
     "allowed_hosts",
+    type=_normalize_host,
     multiple=True,
-    callback=_normalize_names,
     metavar="NAME",
     help="Additional name or address of this machine that clients may use in the URL. Repeatable.",
 )
@@ -164,7 +165,7 @@ def _read_token() -> str:
 
 
 def _allowed_hosts(host: str, allowed: tuple[str, ...]) -> frozenset[str]:
-    own = () if host in _WILDCARDS else (host.lower(),)
+    own = () if host in _WILDCARDS else (host,)
     return LOOPBACK_NAMES.union(allowed, own)
 
 

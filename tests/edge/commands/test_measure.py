@@ -135,6 +135,10 @@ def test_measure_and_run_reject_an_invalid_spacing(value: str, eye: Path, tmp_pa
     assert (done.exit_code, output.exists()) == (2, False)
 
 
+def test_measure_help_shows_the_range_of_the_spacing() -> None:
+    assert "[x>0]" in call("measure", "--help").stdout
+
+
 def test_measure_rejects_wrong_number_of_fov_files(eye: Path) -> None:
     mask, fov = eye / "mask.png", eye / "fov.png"
     done = call("measure", mask, mask, mask, "--fov", fov, "--fov", fov)

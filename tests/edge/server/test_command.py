@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -23,6 +24,15 @@ from edgeseg.imaging.photo import decode_mask, read_mask
 from edgeseg.synthetic import generate_photo
 
 Serving = Callable[..., AbstractContextManager[Any]]
+
+
+def has_ipv6() -> bool:
+    """Return whether a socket can listen on the IPv6 loopback address."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
 
 
 @pytest.mark.slow
@@ -74,6 +84,20 @@ def test_serve_on_all_addresses_requires_token(tiny_model: Path, serving: Servin
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("host", "expected"), [("LocalHost", "localhost"), ("[0:0:0:0:0:0:0:1]", "::1")]
+)
+def test_serve_prints_normalized_host(
+    tiny_model: Path, serving: Serving, host: str, expected: str
+) -> None:
+    if ":" in host and not has_ipv6():
+        pytest.skip("IPv6 is disabled")
+    with serving("--model", str(tiny_model), "--host", host) as server:
+        assert urlsplit(server.url).netloc.rpartition(":")[0].strip("[]") == expected
+        assert httpx.get(f"{server.url}model").status_code == 200
+
+
+@pytest.mark.slow
 def test_serve_on_all_addresses_without_names_prints_hint(
     tiny_model: Path, serving: Serving
 ) -> None:
@@ -98,6 +122,7 @@ def test_serve_with_pipe_as_certificate_exits(tiny_model: Path, tmp_path: Path) 
         (["--certfile", "missing.pem", "--port", "0"], 2),
         (["--host", "192.0.2.1"], 7),
         (["--host", "a..b"], 7),
+        (["--host", "127.0.0.1:8443", "--model", "missing.onnx"], 2),
         (["--host", f"{64 * 'a'}.example"], 7),
         (["--allow-host", "a.example:8443", "--model", "missing.onnx"], 2),
         (["--allow-host", "https://a.example", "--model", "missing.onnx"], 2),

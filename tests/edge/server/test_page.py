@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 import zipfile
@@ -252,6 +253,28 @@ def test_page_replaces_measures_by_error_until_next_measurement(
     choose_eye(browser, "right")
     wait_for(lambda: measured(browser, "eye") == "right")
     assert not browser.find_elements("css selector", "#measures .error")
+
+
+def test_page_reports_file_that_was_changed_after_its_selection(
+    browser: Any, url: str, photographs: dict[str, Path], tmp_path: Path
+) -> None:
+    eye = tmp_path / "eye.png"
+    shutil.copy(photographs["eye.png"], eye)
+    open_with(browser, url, eye)
+    wait_until_done(browser, 1)
+    page_mask(browser, "eye.png")
+    shutil.copy(photographs["both.png"], eye)
+    os.utime(eye, (0, 0))  # Chromium compares whole seconds
+    choose_eye(browser, "left")
+    wait_for(lambda: browser.find_elements("css selector", "#measures .error"))
+    assert not browser.find_element("id", "offline").is_displayed()
+    browser.execute_script(HOLD_REQUEST)
+    browser.find_element("id", "files").send_keys(str(eye))
+    wait_for(lambda: browser.execute_script("return Boolean(window.sendHeld)"))
+    eye.unlink()
+    browser.execute_async_script("window.sendHeld(arguments[0])")
+    wait_for(lambda: browser.find_element("css selector", ".entry[data-state=failed]"))
+    assert not browser.find_element("id", "offline").is_displayed()
 
 
 def test_page_download_uses_threshold_of_slider(

@@ -71,7 +71,7 @@ export function postPhotograph(path, query, file, onProgress = () => {}) {
                 });
             else reject(await describeFailure(request));
         };
-        request.onerror = () => reject(offlineFailure(file));
+        request.onerror = async () => reject(await describeNetworkError(file));
         request.send(form);
     });
 }
@@ -95,6 +95,12 @@ async function describeFailure(request) {
     return new RequestFailure(kind, message, { retryAfter, frameCount });
 }
 
-function offlineFailure(file) {
+// Browsers also report a network error for a file that was changed or moved after its selection.
+async function describeNetworkError(file) {
+    try {
+        await file.slice(0, 1).arrayBuffer();
+    } catch {
+        return new RequestFailure("failed", `${file.name}: the file cannot be read. Add it again.`);
+    }
     return new RequestFailure("offline", `${file.name}: the server does not respond.`);
 }

@@ -39,7 +39,7 @@ step,epoch,seconds,learning_rate,loss,dice,iou,validation_loss,validation_dice,v
 20,1,6.5,0.001,0.6,0.52,0.35,0.5,0.55,0.38,0.45
 """
 _SETUP = """\
-{"schema": "edgeseg/choices/1", "choices": [{"key": {"checkpoint_sha256": "%s", "size": 704,
+{"schema": "edgeseg/choices/2", "choices": [{"key": {"model_sha256": "%s",
 "precisions": ["fp32", "int8"], "cpu": "Cortex-A76", "features": ["asimddp"], "cores": 4,
 "versions": {"edgeseg": "0.1.0", "onnxruntime": "1.23.2"}}, "runtime": "onnxruntime",
 "precision": "int8", "threads": 4, "measured": [{"runtime": "onnxruntime", "precision": "int8",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -87,6 +88,10 @@ class ModelCard(NamedTuple):
         folder of this file is not compared.
         """
         return self._model_key() == other._model_key()
+
+    def model_sha256(self) -> str:
+        """Return the SHA-256 of the values that `is_same_model` compares, hexadecimal."""
+        return hashlib.sha256(repr(self._model_key()).encode()).hexdigest()
 
     def _model_key(self) -> tuple[object, ...]:
         module, _, factory = self.architecture.partition(":")

@@ -36,8 +36,7 @@ class TuningKey(msgspec.Struct, frozen=True):
     """Conditions under which a setup applies.
 
     Attributes:
-        checkpoint_sha256: SHA-256 of the model's checkpoint.
-        size: side of the network input in pixels.
+        model_sha256: `ModelCard.model_sha256`.
         precisions: available precisions.
         cpu: name of the CPU.
         features: performance-relevant features of the CPU.
@@ -45,8 +44,7 @@ class TuningKey(msgspec.Struct, frozen=True):
         versions: versions of `VERSIONED_PACKAGES`.
     """
 
-    checkpoint_sha256: str
-    size: PositiveInt
+    model_sha256: str
     precisions: tuple[Precision, ...]
     cpu: str
     features: tuple[str, ...]
@@ -67,8 +65,7 @@ class TuningKey(msgspec.Struct, frozen=True):
         card = next(iter(cards.values()))
         installed = installed_versions()
         return cls(
-            checkpoint_sha256=card.checkpoint_sha256,
-            size=card.preprocessing.size,
+            model_sha256=card.model_sha256(),
             precisions=tuple(sorted(cards, key=get_args(Precision).index)),
             cpu=cpu.cpu_model(),
             features=cpu.performance_features(),
@@ -124,7 +121,7 @@ class TunedSetup(msgspec.Struct, frozen=True):
 class _CacheFile(msgspec.Struct):
     """Content of the cache file."""
 
-    schema: Literal["edgeseg/choices/1"]
+    schema: Literal["edgeseg/choices/2"]
     choices: tuple[TunedSetup, ...]
 
 
@@ -184,7 +181,7 @@ def save_tuned_setup(file: Path, setup: TunedSetup) -> None:
     """
     stored = read_tuned_setups(file) if file.exists() else ()
     kept = [old for old in stored if old.key != replace(setup.key, versions=old.key.versions)]
-    content = msgspec.json.encode(_CacheFile("edgeseg/choices/1", (*kept, setup)))
+    content = msgspec.json.encode(_CacheFile("edgeseg/choices/2", (*kept, setup)))
     write_atomically(file, msgspec.json.format(content, indent=2) + b"\n")
 
 

@@ -79,8 +79,7 @@ def test_select_model_with_explicit_arguments_ignores_stored_setup(model: Path, 
 
 
 CHANGES: Mapping[str, object] = {
-    "checkpoint_sha256": "00" * 32,
-    "size": 1,
+    "model_sha256": "00" * 32,
     "precisions": ("fp32",),
     "cpu": "another",
     "features": (),
@@ -102,6 +101,13 @@ def test_select_model_with_setup_of_other_conditions_follows_the_rule(
     assert not caplog.records
 
 
+def test_tuning_key_of_another_network_of_the_checkpoint_differs(model: Path) -> None:
+    cards = {p: file.card for p, file in available_precisions(model).items()}
+    other = {p: card._replace(output="vessels:logits") for p, card in cards.items()}
+    assert TuningKey.for_this_device(cards) == TuningKey.for_this_device(dict(cards))
+    assert TuningKey.for_this_device(other) != TuningKey.for_this_device(cards)
+
+
 def test_select_model_ignores_setup_of_missing_runtime(
     model: Path, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,7 +118,7 @@ def test_select_model_ignores_setup_of_missing_runtime(
 
 def test_save_tuned_setup_replaces_same_model_and_keeps_others(model: Path, file: Path) -> None:
     mine = setup_for(model)
-    other = replace(mine, key=replace(mine.key, checkpoint_sha256="00" * 32))
+    other = replace(mine, key=replace(mine.key, model_sha256="00" * 32))
     old = replace(mine, key=replace(mine.key, versions={"edgeseg": "0"}), precision="fp32")
     for setup in (old, other, mine):
         save_tuned_setup(file, setup)
@@ -168,10 +174,10 @@ def test_read_tuned_setups_with_any_value_returns_or_raises_one_line(
     tmp_path_factory: pytest.TempPathFactory, value: object, at: str
 ) -> None:
     file = tmp_path_factory.mktemp("choices") / "choices.json"
-    key = TuningKey("ab", 128, ("fp32",), "cpu", ("avx2",), 2, {"edgeseg": "1"})
+    key = TuningKey("ab", ("fp32",), "cpu", ("avx2",), 2, {"edgeseg": "1"})
     setup = TunedSetup(key, "onnxruntime", "fp32", 1)
     entry = msgspec.to_builtins(setup) | {at: value}
-    file.write_text(json.dumps({"schema": "edgeseg/choices/1", "choices": [entry]}))
+    file.write_text(json.dumps({"schema": "edgeseg/choices/2", "choices": [entry]}))
     try:
         read_tuned_setups(file)
     except SystemSetupError as error:

@@ -7,7 +7,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from edgeseg.system.files import commit, temporary_beside, write_errors_named
+from edgeseg.system.files import (
+    commit,
+    create_exclusively,
+    temporary_beside,
+    write_errors_named,
+)
 from edgeseg.system.regular_files import open_regular_file
 
 _END_BYTES = 256
@@ -20,11 +25,13 @@ class SharedFile:
     locks, the last process that replaces the file may remove lines of other processes.
 
     Args:
-        path: file, which is created at the first access.
+        path: file, which is created if it does not exist.
+        header: first line of a new file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, header: str) -> None:
         self.path = path
+        self._header = header.encode()
         self._files = ExitStack()  # open files with a lock
         # State after the last access. The last bytes are compared, because the number of a deleted
         # inode is used again.
@@ -44,7 +51,7 @@ class SharedFile:
         """
         with ExitStack() as self._files:
             with write_errors_named(self.path):
-                self._files.enter_context(_open_locked(self.path))
+                self._files.enter_context(self._open_locked())
                 added = self._read_added()
             yield added
 
@@ -91,14 +98,15 @@ class SharedFile:
         self._end = data[-_END_BYTES:]
         return added
 
-
-def _open_locked(path: Path) -> BinaryIO:
-    """Open a file and lock it. If another process replaces it in the meantime, open the new one."""
-    while True:
-        file = path.open("ab")
-        with suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX)
-        with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
-                return file
-        file.close()
+    def _open_locked(self) -> BinaryIO:
+        """Open and lock the file. If it is replaced in the meantime, open the new one."""
+        while True:
+            if not self.path.exists():
+                create_exclusively(self.path, self._header)
+            file = self.path.open("r+b")
+            with suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_EX)
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(file.fileno()), self.path.stat()):
+                    return file
+            file.close()

@@ -10,11 +10,16 @@ from edgeseg.system.shared_file import SharedFile
 
 def open_shared(path: Path) -> SharedFile:
     """Return a file whose content is known."""
-    shared = SharedFile(path)
+    shared = SharedFile(path, "header\n")
     with shared.locked() as added:
         assert added is None
-        shared.replace(path.read_text() or "header\n")
+        shared.replace(path.read_text())
     return shared
+
+
+def test_shared_file_is_created_with_its_header(tmp_path: Path) -> None:
+    with SharedFile(tmp_path / "a", "header\n").locked():
+        assert (tmp_path / "a").read_text() == "header\n"
 
 
 def test_shared_file_yields_lines_of_another_process(tmp_path: Path) -> None:
@@ -61,7 +66,7 @@ def test_shared_file_keeps_lines_of_concurrent_writers(tmp_path: Path) -> None:
     path = tmp_path / "a"
 
     def write(writer: int) -> None:
-        shared = SharedFile(path)
+        shared = SharedFile(path, "header\n")
         for number in range(40):
             line = f"{writer} {number}\n"
             with shared.locked() as added:
@@ -72,7 +77,8 @@ def test_shared_file_keeps_lines_of_concurrent_writers(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write, range(4)))
-    lines = path.read_text().splitlines()
+    header, *lines = path.read_text().splitlines()
+    assert header == "header"
     assert sorted(lines) == sorted(
         f"{writer} {number}" for writer in range(4) for number in range(40)
     )

@@ -67,10 +67,10 @@ class MeasuresTable:
         self._micrometres = micrometres
         self._anatomical = anatomical
         self._identifiers = identifiers
-        self._names: list[str] = []
+        self._names = column_names(micrometres, anatomical, identifiers)
         self._index = ImageIndex()
         self._replacements = Replacements()
-        self._shared = SharedFile(self.file)
+        self._shared = SharedFile(self.file, csv_line(self._names))
         _reject_foreign_table(self.file)
         with self._locked():
             pass

@@ -7,6 +7,7 @@ may overlap if a task was processed twice, but their records are equal.
 """
 
 import gzip
+import os
 import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -133,11 +134,13 @@ def read_entries(
         reached = stop
 
 
-def remove_stale_parts(output: Path) -> None:
-    """Remove the temporary files of killed processes."""
-    for folder in parts_folder(output).glob("*"):
-        remove_stale_temporaries(folder)
-    remove_stale_temporaries(output / STATE_FOLDER)
+def remove_stale_files(output: Path) -> None:
+    """Remove the temporary files of killed processes from all folders of a job.
+
+    A worker removes such files only from the folders to which it writes.
+    """
+    for folder, _, _ in os.walk(output):
+        remove_stale_temporaries(Path(folder))
 
 
 def _read_part(path: Path) -> list[PartEntry]:

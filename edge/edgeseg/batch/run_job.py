@@ -17,7 +17,7 @@ from edgeseg.batch.job import (
     read_job,
 )
 from edgeseg.batch.merge import table_path
-from edgeseg.batch.parts import list_parts, missing_ranges, remove_stale_parts
+from edgeseg.batch.parts import list_parts, missing_ranges, remove_stale_files
 from edgeseg.batch.prepare_job import (
     ModelChoice,
     count_workers,
@@ -220,7 +220,7 @@ def process_shard(
     """
     output, shard, remote = request.output, request.shard, request.remote
     with hold_shard(output, shard):
-        remove_stale_parts(output)
+        remove_stale_files(output)
         if remote is not None:
             remote.pull_parts(output)
         missing = list(missing_ranges([done for done, _ in list_parts(output)], job.count))

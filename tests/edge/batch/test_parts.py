@@ -19,11 +19,13 @@ from edgeseg.batch.parts import (
     missing_ranges,
     parts_folder,
     read_entries,
+    remove_stale_files,
     write_part,
 )
 from edgeseg.batch.shard import Shard, parse_shard
 from edgeseg.errors import SystemSetupError, UsageError
 from edgeseg.run.results.record import ResultRecord
+from edgeseg.system.files import temporary_beside
 
 PartWriter: TypeAlias = Callable[[Path, int, int], None]
 
@@ -51,6 +53,25 @@ def test_entries_of_overlapping_parts_are_read_once_in_order(
     assert numbers == [0, 1, 2, 4, 5, 6, 7, 8, 60_000, 60_001]
     ranges = [done for done, _ in list_parts(tmp_path)]
     assert list(missing_ranges(ranges, 60_005)) == [(3, 4), (9, 60_000), (60_002, 60_005)]
+
+
+def test_remove_stale_files_removes_temporary_files_from_all_folders(
+    tmp_path: Path, write: PartWriter
+) -> None:
+    write(tmp_path, 0, 2)
+    stale = [
+        folder / ".edgeseg-0123456789abcdef.tmp"
+        for folder in (tmp_path, tmp_path / "site" / "patient", parts_folder(tmp_path))
+    ]
+    for file in stale:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"")
+    with temporary_beside(tmp_path / "site" / "mask.png") as (used, _):
+        remove_stale_files(tmp_path)
+        assert used.exists()
+        used.unlink()
+    assert not any(file.exists() for file in stale)
+    assert [entry.number for entry in read_entries(tmp_path)] == [0, 1]
 
 
 def test_other_files_are_not_parts(tmp_path: Path, write: PartWriter) -> None:
